@@ -13,7 +13,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from crossimage.utils.manifest import list_lines, list_names, sha256_of
+from crossimage.utils.manifest import list_lines, list_names
+from crossimage.utils.reading import sha256_of
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["crossimage.cli.app", "crossimage.inference.translator"])

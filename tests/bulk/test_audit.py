@@ -8,13 +8,8 @@ from crossimage.bulk.audit import audit, repair
 from crossimage.cli.app import main
 from crossimage.inference.files.results import FolderResults
 from crossimage.inference.translator import Translator
-from crossimage.utils.manifest import (
-    ManifestWriter,
-    list_lines,
-    list_names,
-    read_manifest,
-    sha256_of,
-)
+from crossimage.utils.manifest import ManifestWriter, list_lines, list_names, read_manifest
+from crossimage.utils.reading import sha256_of
 from crossimage.utils.writing.temporary import temporary_path
 
 

@@ -48,7 +48,7 @@ def test_files_and_galleries_show_the_same_outputs_for_the_same_seed(
     for item in items:  # as the gallery has prepared them
         assert item.input is not None
         Image.fromarray(item.input.permute(1, 2, 0).numpy()).save(tmp_path / item.name)
-    options = FileOptions(samples, seed=5)
+    options = FileOptions(samples=samples, seed=5)
     written = translate_files(model, tmp_path, tmp_path / "out", None, options).written
     assert len(written) == samples * len(items) > 1
     outputs = [output for item in items for output in item.outputs]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from crossimage.checkpoints.run_folder import lock
-from crossimage.runs.comparison import Comparison, ComparisonRow, compare_runs, duration
+from crossimage.runs.comparison import Comparison, ComparisonRow, compare_runs
 from tests.runs.folders import report, run_folder
 
 
@@ -164,11 +164,3 @@ def test_figures_have_their_intervals_and_gaps(tmp_path: Path) -> None:
     a, b = run_folder(tmp_path / "a"), run_folder(tmp_path / "b")
     report(a / "report.json", {"a": "a"}, {"lpips": 0.25}, interval=[0.2, 0.3])
     assert named(compare_runs([a, b]).figures) == {"lpips": ["0.25 ± 0.05", "–"]}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.6, "1 min 00 s"), (3725, "1 h 02 min"), (200_000, "2 d 7 h")],
-)
-def test_times_have_two_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

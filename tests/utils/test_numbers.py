@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossimage.utils.numbers import digits, whole, whole_number
+from crossimage.utils.numbers import digits, evenly_spaced, whole, whole_number
 
 
 @pytest.mark.parametrize(("text", "number"), [("7", 7), ("-2e2", -200), ("1.50e1", 15), ("0", 0)])
@@ -33,3 +33,8 @@ def test_integers_of_any_type_are_accepted_and_others_refused() -> None:
         whole(2.5, "samples")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="samples must be at least 1, found 0"):
         whole(0, "samples", 1)
+
+
+def test_indices_are_spread_evenly() -> None:
+    assert evenly_spaced(10, 4) == [0, 2, 5, 7]
+    assert evenly_spaced(3, 5) == evenly_spaced(3, None) == [0, 1, 2]

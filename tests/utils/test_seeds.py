@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crossimage.utils.seeds import OwnRandomNumbers, seed_of
+from crossimage.utils.seeds import OwnRandomNumbers, seed_of, seeded
 
 
 def test_seeds_are_the_same_on_every_machine() -> None:
@@ -20,6 +20,14 @@ def test_seeds_of_different_parts_differ_and_fit_into_63_bits() -> None:
     seeds = {seed_of(a, b) for a in range(50) for b in ("a", "b", 1, "1")}
     assert len(seeds) == 200
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_a_seed_means_the_same_every_time_and_has_at_most_64_bits() -> None:
+    first, second = (torch.rand(3, generator=seeded(7)) for _ in range(2))
+    assert torch.equal(first, second)
+    for seed in (2**64, -(2**63) - 1):
+        with pytest.raises(ValueError, match="seed must have at most 64 bits"):
+            seeded(seed)
 
 
 def draws() -> list[Tensor]:

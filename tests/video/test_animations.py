@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw
 from crossimage.data.images.checks.limit import max_pixels_kept, set_max_pixels
 from crossimage.data.images.pixels import BombError
 from crossimage.data.videos.opening import VideoError
-from crossimage.video.animations import Animation, AnimationSink, is_animation
+from crossimage.video.animations import Animation, GifSink, is_animation
 from crossimage.video.base import Frame, Pixels, VideoInfo
+from crossimage.video.opening import open_sink
 
 
 def shapes(count: int, size: tuple[int, int] = (32, 24)) -> list[Image.Image]:
@@ -47,7 +48,7 @@ class Video:
 
 
 def written(out: Path, video: Video) -> Animation:
-    sink, part = AnimationSink(out, video), out.with_suffix(".part")
+    sink, part = open_sink(out, video), out.with_suffix(".part")
     part.write_bytes(sink.part(video.frames()))
     sink.join([part], out)
     first = out.read_bytes()
@@ -179,5 +180,5 @@ def test_equal_frames_are_kept_in_a_gif(tmp_path: Path) -> None:
 
 
 def test_frames_too_short_for_a_gif_are_said(tmp_path: Path) -> None:
-    sink = AnimationSink(tmp_path / "a.gif", Video(shapes(3), [10, 10, 50]))
+    sink = GifSink(tmp_path / "a.gif", Video(shapes(3), [10, 10, 50]))
     assert any("2 frames would be shown for less than 20 ms" in note for note in sink.notes)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -25,13 +25,19 @@ from crossimage.data.stores.addresses import store_address
 from crossimage.inference.files.items import Item
 from crossimage.inference.files.ledger import DoneInputs, Ledger
 from crossimage.inference.files.options import FileOptions
-from crossimage.inference.files.plan import Plan, make_plan
-from crossimage.inference.files.translate import Totals, check_same
+from crossimage.inference.files.plan import make_plan
+from crossimage.inference.files.translate import (
+    Totals,
+    check_same,
+    check_translated,
+    not_done,
+    outdated_notes,
+)
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import FilesLike
-from crossimage.inference.outputs import report_progress
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import To
+from crossimage.utils.progress import report_progress
 
 _BLOCK = 128  # inputs that a worker takes at a time
 
@@ -92,7 +98,7 @@ def translate_with_ray(
             check_same(ledger, plan)
             done = DoneInputs(ledger, plan.results, any_seed=False)
             each = len(plan.targets) * plan.samples
-            waiting = _waiting(plan, done, pool, totals, each, advance)
+            waiting = not_done(plan.items, plan, done, pool, totals, advance)
             first = next(waiting, None)
             notes: Counter[str] = Counter()
             if first is not None:
@@ -104,20 +110,8 @@ def translate_with_ray(
                         totals.skipped += [(Path(path), why) for path, why in report["skipped"]]
                         notes.update(report["notes"])
                         advance(int(row["done"]) * each)
-    if totals.skipped and not totals.written and not totals.existing:
-        raise ValueError(
-            f"none of the {len(plan.items)} inputs could be translated; the first: "
-            f"{totals.skipped[0][1]}"
-        )
-    totals.notes = [
-        *plan.notes,
-        *(
-            f"{number} {'input' if number == 1 else 'inputs'} translated again: earlier results "
-            f"are {reason}"
-            for reason, number in done.outdated.items()
-        ),
-        *notes,
-    ]
+    check_translated(plan, totals, totals.skipped)
+    totals.notes = [*plan.notes, *outdated_notes(done), *notes]
     return totals
 
 
@@ -138,23 +132,6 @@ def check_options(options: FileOptions, paths: FilesLike) -> None:
             "--engine ray takes files that all machines see, and not images in memory or from "
             "stdin; write them to files first"
         )
-
-
-def _waiting(
-    plan: Plan,
-    done: DoneInputs,
-    pool: ThreadPoolExecutor,
-    totals: Totals,
-    each: int,
-    advance: Callable[[int], None],
-) -> Iterator[Item]:
-    """Yield the inputs that are not done, and count the others."""
-    for item, is_done in done.split(plan.items, plan.expected, pool):
-        if is_done:
-            totals.existing += each
-            advance(each)
-        else:
-            yield item
 
 
 def _run(

@@ -15,7 +15,7 @@ from uuid import uuid4
 from crossimage.inference.files.items import Item
 from crossimage.inference.files.job import Job
 from crossimage.inference.files.options import FileOptions
-from crossimage.inference.files.plan import Share, make_plan
+from crossimage.inference.files.plan import AssignedInputs, make_plan
 from crossimage.inference.incoming import Incoming
 
 
@@ -94,13 +94,13 @@ class Worker:
             nonlocal written
             written += 1
 
-        share = Share(items, task.planned)
+        assigned = AssignedInputs(items, task.planned)
         with (
             Incoming() as incoming,
             warnings.catch_warnings(action="ignore"),
             ThreadPoolExecutor(2) as pool,
         ):
-            plan = make_plan(self._model, [], task.out, task.to, task.options, incoming, share)
+            plan = make_plan(self._model, [], task.out, task.to, task.options, incoming, assigned)
             with plan.results:
                 job = Job(
                     self._model, plan, task.options, pool, lambda number: None, self._list, wrote

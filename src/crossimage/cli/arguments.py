@@ -83,7 +83,7 @@ def use_threads(wanted: int | None = None, device: str = "auto") -> None:
     """Follow ``--threads``, or leave busy cores to other programs and say so."""
     import torch
 
-    from crossimage.utils.arguments import find_device
+    from crossimage.utils.devices import find_device
     from crossimage.utils.machine.threads import choose_threads
 
     if wanted is None and find_device(device).type != "cpu":

@@ -247,7 +247,7 @@ def _check_fit(data: str, size: int | None, epochs: int, weights: str | None, de
 
 def _fit(fit: Callable[..., T], data: str, out: Path, epochs: int, device: str, **more: Any) -> T:
     """Train a network for metrics, with its progress on stderr."""
-    from crossimage.utils.arguments import find_device
+    from crossimage.utils.devices import find_device
     from crossimage.utils.progress import StderrProgress
 
     use_threads(device=device)
@@ -287,7 +287,7 @@ def invariance(
     from crossimage.evaluation.metrics.invariance import check_invariance
     from crossimage.evaluation.report.page import Evaluation
     from crossimage.evaluation.report.result import report_result
-    from crossimage.utils.arguments import find_device
+    from crossimage.utils.devices import find_device
 
     use_threads(device=device)
     figures, histograms = check_invariance(data, weights, find_device(device), seed)

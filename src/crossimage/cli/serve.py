@@ -66,8 +66,9 @@ def serve(
 
     limit_pixels(max_pixels)
     options = ServeOptions(
-        host, port, allow_host, device, precision, memory, batch_size, waiting, max_bytes, timeout,
-        None if token_file is None else as_path(token_file, "--token-file"),
+        host=host, port=port, hosts=allow_host, device=device, precision=precision, memory=memory,
+        batch_size=batch_size, waiting=waiting, max_bytes=max_bytes, timeout=timeout,
+        token_file=None if token_file is None else as_path(token_file, "--token-file"),
     )  # fmt: skip
     options.check()
     use_threads(threads, device)

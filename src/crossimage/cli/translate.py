@@ -151,8 +151,9 @@ def translate(
 
     ranges = build(Config, {"value_range": value_range}, source="crossimage translate").value_range
     options = FileOptions(
-        samples, references or None, same_style, seed, truncation, size, half, format, alpha,
-        depth, batch_size, skip_existing, style=parse_style(style), shard=part,
+        samples=samples, reference=references or None, same_style=same_style, seed=seed,
+        truncation=truncation, size=size, half=half, format=format, alpha=alpha, depth=depth,
+        batch_size=batch_size, skip_existing=skip_existing, style=parse_style(style), shard=part,
     ).check()  # fmt: skip
     from crossimage.inference.files.translate import ignore, translate_all
     from crossimage.inference.load import load

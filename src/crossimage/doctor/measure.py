@@ -126,7 +126,7 @@ def time_training(request: Mapping[str, Any], say: Any) -> None:
     from crossimage.training.recorder import Recorder
     from crossimage.training.step.game import check_players
     from crossimage.training.trainer import Trainer
-    from crossimage.utils.arguments import find_device
+    from crossimage.utils.devices import find_device
     from crossimage.utils.writing.scratch import scratch_folder
 
     try:

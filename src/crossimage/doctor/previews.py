@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -15,6 +13,7 @@ from crossimage.data.images.files import decode
 from crossimage.data.images.pixels import normalise
 from crossimage.data.images.resize import resize_shortest_side
 from crossimage.data.samples.datasets import ImageDataset
+from crossimage.utils.writing.pictures import data_url
 
 SIDE = 256
 """Pixels of the longer side of a preview, at most."""
@@ -91,8 +90,4 @@ def preview(x: Tensor, caption: str) -> Preview:
 def _url(image: Image.Image) -> str:
     """Return an image as a URL; PNG where that is exact and small, JPEG otherwise."""
     exact = image.mode == "RGBA" or image.getcolors(_FLAT) is not None
-    kind = "PNG" if exact else "JPEG"
-    file = BytesIO()
-    image.save(file, kind, quality=88)
-    text = base64.b64encode(file.getvalue()).decode("ascii")
-    return f"data:image/{kind.lower()};base64,{text}"
+    return data_url(image, "PNG" if exact else "JPEG", quality=88)

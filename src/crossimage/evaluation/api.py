@@ -121,10 +121,12 @@ def evaluate(
     if any(isinstance(model, list | tuple) for model in models):
         raise TypeError("models are separate arguments: evaluate('runs/a', 'runs/b', data=...)")
     options = Options(
-        to, metrics if isinstance(metrics, str) else ",".join(metrics), inputs, samples, seed,
-        features, lpips, lpips_weights, _text(classifier), _text(segmenter), _text(face_network),
-        face_threshold, device, resize, size, references, _text(unseen_classifier),
-        _text(vgg_weights),
+        to=to, metrics=metrics if isinstance(metrics, str) else ",".join(metrics), inputs=inputs,
+        samples=samples, seed=seed, features=features, lpips=lpips, lpips_weights=lpips_weights,
+        classifier=_text(classifier), segmenter=_text(segmenter),
+        face_network=_text(face_network), face_threshold=face_threshold, device=device,
+        resize=resize, size=size, references=references,
+        unseen_classifier=_text(unseen_classifier), vgg_weights=_text(vgg_weights),
     )  # fmt: skip
     folder = None if out is None else as_path(out, "--out")
     images = None if data is None else read_data_set(data)

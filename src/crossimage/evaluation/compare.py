@@ -21,7 +21,7 @@ from crossimage.evaluation.report.page import Evaluation
 from crossimage.evaluation.run_metrics import choose, nothing_computed, run_metrics
 from crossimage.evaluation.run_parts import run_parts
 from crossimage.inference.translator import Translator
-from crossimage.utils.arguments import find_device
+from crossimage.utils.devices import find_device
 from crossimage.utils.progress import ProgressCallback
 
 
@@ -102,16 +102,16 @@ def compare(
     networks = MetricNetworks(
         find_device(options.device),
         options.features,
-        options.lpips,
-        options.lpips_weights,
-        _path(options.classifier),
-        _path(options.segmenter),
-        _path(options.face_network),
-        options.face_threshold,
-        options.resize,
-        options.size,
-        _path(options.unseen_classifier),
-        options.vgg_weights,
+        lpips_net=options.lpips,
+        lpips_weights=options.lpips_weights,
+        classifier_path=_path(options.classifier),
+        segmenter_path=_path(options.segmenter),
+        face_path=_path(options.face_network),
+        face_threshold=options.face_threshold,
+        resize=options.resize,
+        size=options.size,
+        unseen_classifier_path=_path(options.unseen_classifier),
+        vgg_weights=options.vgg_weights,
     )
     amounts = Amounts(options.inputs, options.samples, options.seed)
 

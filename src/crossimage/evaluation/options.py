@@ -39,7 +39,7 @@ SegmenterName = Literal["fcn_resnet50", "deeplabv3_mobilenet_v3_large", "lraspp_
 """Networks that can be trained as segmenters."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """What is evaluated, how much of it, and with which networks.
 

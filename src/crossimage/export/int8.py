@@ -141,7 +141,7 @@ def _inputs(
 ) -> Iterator[dict[str, Tensor]]:
     """Yield the graph's inputs for each image, at the size of training, with a style of its own."""
     networks, config = predictor.networks, predictor.config
-    source = letter if len(networks.letters) == 1 else networks.other(letter)
+    source = networks.source_of(letter)
     half = HalfRule(networks, source, choosable=False)
     for number, path in enumerate(paths):
         (image,) = read_inputs(

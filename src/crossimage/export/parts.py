@@ -67,11 +67,10 @@ def parts_of(predictor: Predictor, letter: str) -> list[Function]:
         return networks.translate(image, letter if labels is None else labels, style)
 
     def inputs(n: int, size: tuple[int, int]) -> dict[str, Tensor]:
-        given = images(_source(networks, letter), n, size)
+        given = images(networks.source_of(letter), n, size)
         return given | ({"style": _codes(n, networks.style_dim)} if networks.style_dim else {})
 
-    smallest = max(networks.min_size, 4)
-    parts = [Function("translation", translate, inputs, sides, smallest)]
+    parts = [Function("translation", translate, inputs, sides, predictor.min_size)]
     if networks.style_dim and _encodes_styles(predictor, images(letter, 1, _size_of(networks))):
 
         def encode(image: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -83,7 +82,7 @@ def parts_of(predictor: Predictor, letter: str) -> list[Function]:
                 encode,
                 lambda n, size: images(letter, n, size),
                 None if sides is None else 1,
-                max(networks.min_style_size, 4),
+                predictor.min_style_size,
             )  # fmt: skip
         )
     if predictor.random_styles.are_mapped:
@@ -99,10 +98,6 @@ def parts_of(predictor: Predictor, letter: str) -> list[Function]:
     return parts
 
 
-def _source(networks: Method, letter: str) -> str:
-    return letter if len(networks.letters) == 1 else networks.other(letter)
-
-
 def _size_of(networks: Method) -> tuple[int, int]:
     return networks.fixed_size or (max(_SMALL, networks.min_style_size),) * 2
 
@@ -110,7 +105,7 @@ def _size_of(networks: Method) -> tuple[int, int]:
 def _encodes_styles(predictor: Predictor, inputs: dict[str, Tensor]) -> bool:
     """Return whether images have styles; CycleGAN's can only be drawn."""
     networks = predictor.networks
-    if type(networks).encode_style is Method.encode_style:
+    if not networks.encodes_styles:
         return False
     try:
         with torch.no_grad():

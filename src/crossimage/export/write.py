@@ -163,7 +163,7 @@ def _graph(predictor: Predictor, function: Function) -> tuple[Any, float]:
 
 def _bytes_per_pixel(predictor: Predictor, letter: str) -> float:
     networks = predictor.networks
-    source = letter if len(networks.letters) == 1 else networks.other(letter)
+    source = networks.source_of(letter)
     target = networks.labels.vectors(networks.labels.names[0], 1) if networks.labels else letter
     return round(predictor.strips.bytes_per_pixel(networks.channels[source], target), 1)
 
@@ -171,7 +171,7 @@ def _bytes_per_pixel(predictor: Predictor, letter: str) -> float:
 def _facts(predictor: Predictor, letter: str) -> dict[str, Any]:
     """Return facts for readers of the file that do not know the method."""
     networks, config = predictor.networks, predictor.config
-    source = letter if len(networks.letters) == 1 else networks.other(letter)
+    source = networks.source_of(letter)
     return {
         "domains": list(predictor.domains),
         "from": networks.names[source] if not networks.labels else "",
@@ -181,7 +181,7 @@ def _facts(predictor: Predictor, letter: str) -> dict[str, Any]:
         "value_range": [config.range_of(each) for each in networks.letters],
         "channels": [networks.channels[source], networks.channels[letter]],
         "multiple": networks.multiple,
-        "smallest": max(networks.min_size, 4),
+        "smallest": predictor.min_size,
         "size": list(networks.fixed_size or ()),
         "upscales": networks.upscales,
         "style_dim": networks.style_dim,

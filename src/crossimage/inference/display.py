@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -13,6 +11,7 @@ from crossimage.inference.predictor import Predictor
 from crossimage.inference.sample_files import sample_grid
 from crossimage.utils.html import page_template
 from crossimage.utils.sheet_files import sheet_files
+from crossimage.utils.writing.pictures import data_url
 
 _MAX_WIDTH = 1200  # pixels of the images in a notebook
 _SAMPLES = 16  # images of models that generate them from noise
@@ -59,9 +58,7 @@ def as_html(predictor: Predictor, run_folder: Path | None) -> str:
         image, caption = _noise_samples(predictor), "samples from noise"
     if image is not None:
         image.thumbnail((_MAX_WIDTH, image.height))
-        data = BytesIO()
-        image.save(data, "PNG")
-        source = "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
+        source = data_url(image)
     template = page_template("translator.html")
     return template.render(facts=facts_of(predictor), source=source, caption=caption)
 

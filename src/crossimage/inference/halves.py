@@ -12,7 +12,7 @@ from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.sources.side_by_side import half_of, has_shape_of
 from crossimage.methods.base import Method
 
-Half = Literal["left", "right", "whole"]
+Portion = Literal["left", "right", "whole"]
 """A half of an image, or all of it."""
 
 
@@ -24,7 +24,7 @@ class UsedHalf(NamedTuple):
         note: What users should know about it; empty if nothing.
     """
 
-    half: Half
+    half: Portion
     note: str = ""
 
 
@@ -54,16 +54,16 @@ class HalfRule:
         self,
         networks: Method,
         letter: str,
-        given: Half | None = None,
+        given: Portion | None = None,
         *,
         reference: bool = False,
         choosable: bool = True,
     ) -> None:
-        if given is not None and given not in get_args(Half):
+        if given is not None and given not in get_args(Portion):
             raise ValueError(f"half must be left, right or whole, found {given!r}")
         config = networks.config
         self._given, self._aspect, self._rules = given, config.pair_aspect, config.data_rules
-        self._half: Half | None = None
+        self._half: Portion | None = None
         self._domain = letter
         if config.halves:
             index = networks.letters.index(letter)
@@ -104,7 +104,7 @@ class HalfRule:
             "on" + self._advice("--half left or --half right uses one half"),
         )
 
-    def part_of(self, file: ImageFile) -> Half:
+    def part_of(self, file: ImageFile) -> Portion:
         """Return the part that is used of a file; ``whole`` if its header is unreadable."""
         if self._given is not None or self._half is None:
             return self._given or "whole"
@@ -114,7 +114,7 @@ class HalfRule:
             return "whole"
         return self.part(info.height, info.width).half
 
-    def cut(self, image: Tensor, half: Half, name: object) -> Tensor:
+    def cut(self, image: Tensor, half: Portion, name: object) -> Tensor:
         """Return a part of an image (..., H, W).
 
         Raises:

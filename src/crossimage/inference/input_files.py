@@ -29,12 +29,11 @@ from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.data.stores.find import find_objects, is_in
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import read_file
-from crossimage.inference.outputs import report_progress
 from crossimage.inference.web import is_address, without_secrets
 from crossimage.utils.manifest import is_manifest, known_files
 from crossimage.utils.names import near_path_hint
 from crossimage.utils.paths import RealPaths, as_path
-from crossimage.utils.progress import ProgressCallback
+from crossimage.utils.progress import ProgressCallback, report_progress
 
 _LIST = ".txt"
 _IN_MEMORY = ("PIL.", "numpy", "torch")

@@ -14,7 +14,7 @@ from crossimage.inference.display import run_folder_of
 from crossimage.inference.exported.load import is_onnx, load_exported
 from crossimage.inference.predictor import Precision
 from crossimage.inference.translator import Translator
-from crossimage.utils.arguments import find_device
+from crossimage.utils.devices import find_device
 from crossimage.utils.memory import read_size
 
 

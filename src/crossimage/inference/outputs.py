@@ -1,9 +1,7 @@
-"""Write output images into a folder, with progress on stderr."""
+"""What results keep of their inputs, and results as files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -21,10 +19,6 @@ from crossimage.inference.halves import HalfRule
 from crossimage.inference.input_checks import class_number_note
 from crossimage.inference.output_types import ResultDepth, depth_of
 from crossimage.inference.predictor import Predictor
-from crossimage.utils.progress import ProgressCallback, StderrProgress
-
-SHEET = "sheet.png"
-"""Name of the contact sheet that is written next to the outputs."""
 
 
 class Original(NamedTuple):
@@ -143,29 +137,3 @@ def fill_output(
         file, name, image, value_range, gaps, loaded.nodata, depth=depth, alpha=opacity,
         metadata=original.metadata.resized(original.size, size),
     )  # fmt: skip
-
-
-@contextmanager
-def report_progress(
-    description: str, total: int, progress: bool | ProgressCallback
-) -> Iterator[Callable[[int], None]]:
-    """Report progress on stderr or to a callback, if wanted; yields the function that advances it.
-
-    Args:
-        description: What is being done, in a few words.
-        total: Number of items.
-        progress: Whether to report it on stderr, or the callback.
-    """
-    if not progress:
-        yield lambda count: None
-        return
-    done = 0
-    with StderrProgress() if progress is True else nullcontext(progress) as report:
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            report(description, done, total)
-
-        report(description, 0, total)
-        yield advance

@@ -24,7 +24,7 @@ from crossimage.methods import METHODS
 from crossimage.methods.base import Method
 from crossimage.networks.layers.convolution import arrange
 from crossimage.networks.layers.winograd import ONEDNN
-from crossimage.utils.arguments import find_device, has_bf16
+from crossimage.utils.devices import find_device, has_bf16
 from crossimage.utils.memory import is_out_of_memory
 from crossimage.utils.numbers import seed_number, whole
 from crossimage.utils.seeds import OwnRandomNumbers, fresh_seed, seed_of
@@ -87,7 +87,7 @@ class Predictor:
             arrange(self.networks)  # convolutions are faster in this memory layout
         self.strips = StripEngine(
             self.networks, self.device, bf16=precision == "bf16", memory=memory, name=self.method,
-            smallest=_MIN_SIZE,
+            smallest=self.min_size,
         )  # fmt: skip
         self._targets = Targets(networks, self.device, self.method)
         self.random_styles = RandomStyles(networks, self.device, self.method)
@@ -145,13 +145,23 @@ class Predictor:
         size = self.networks.fixed_size
         return x if size is None else resize_to_cover(x, size)
 
+    @property
+    def min_size(self) -> int:
+        """Smallest height and width that images to translate are padded to."""
+        return max(self.networks.min_size, _MIN_SIZE)
+
+    @property
+    def min_style_size(self) -> int:
+        """Smallest height and width that images of a style are padded to."""
+        return max(self.networks.min_style_size, _MIN_SIZE)
+
     def pad(self, x: Tensor) -> tuple[Tensor, slice, slice]:
         """Pad images (N, C, H, W) to a size that the networks take.
 
         Returns:
             The padded images, and the rows and columns that hold the originals.
         """
-        return pad_to(x, self.networks.multiple, max(self.networks.min_size, _MIN_SIZE))
+        return pad_to(x, self.networks.multiple, self.min_size)
 
     def sample_style(
         self,
@@ -191,7 +201,7 @@ class Predictor:
                 number.
         """
         self.require_styles()
-        padded, _, _ = pad_to(x, 1, max(self.networks.min_style_size, _MIN_SIZE))
+        padded, _, _ = pad_to(x, 1, self.min_style_size)
         with torch.no_grad():
             return self.networks.encode_style(padded, target.encode(len(x))).float()
 

@@ -10,15 +10,14 @@ from typing import SupportsIndex
 from torch import Tensor
 
 from crossimage.data.images.writing import fill_image
+from crossimage.data.sources.results import SHEET_NAME
 from crossimage.inference.files.records import Records
 from crossimage.inference.files.results import FolderResults, WrittenFile
 from crossimage.inference.output_types import check_folder, suffix_of
-from crossimage.inference.outputs import SHEET, report_progress
 from crossimage.inference.predictor import Predictor
-from crossimage.utils.manifest import NAME, Entry
-from crossimage.utils.manifest import SHEET as SHEET_KIND
+from crossimage.utils.manifest import NAME, SHEET, Entry
 from crossimage.utils.numbers import whole
-from crossimage.utils.progress import ProgressCallback
+from crossimage.utils.progress import ProgressCallback, report_progress
 
 _GRID = 8  # columns, and at most as many rows, of the sheet of samples
 
@@ -57,8 +56,8 @@ def sample_files(
                 results.add(NAME, [write(name, image, value_range).recorded(entry)])
             advance(len(images))
         if shown[0].shape[0] in {1, 3, 4}:
-            sheet = write(SHEET, sample_grid(shown), None)
-            results.add(NAME, [sheet.recorded(Entry(SHEET, kind=SHEET_KIND))])
+            sheet = write(SHEET_NAME, sample_grid(shown), None)
+            results.add(NAME, [sheet.recorded(Entry(SHEET_NAME, kind=SHEET))])
     return written
 
 

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from crossimage.inference.targets import EncodedTarget, repeat, select, target_names
 from crossimage.methods.base import Method
-from crossimage.utils.arguments import seeded
 from crossimage.utils.numbers import check_fraction
-from crossimage.utils.seeds import fresh_seed
+from crossimage.utils.seeds import fresh_seed, seeded
 
 _MEAN_OF = 10_000  # random styles whose mean is a target's mean style
 

@@ -117,7 +117,7 @@ class Targets:
         if networks.labels or networks.few_shot:
             labels = None if networks.few_shot else networks.labels
             return Target(domain, letter, letter, labels, self._device)
-        source = letter if len(networks.letters) == 1 else networks.other(letter)
+        source = networks.source_of(letter)
         return Target(networks.names[letter], letter, source, None, self._device)
 
 

@@ -18,7 +18,7 @@ from crossimage.data.images.formats import Opacity
 from crossimage.inference.display import as_html, facts_of
 from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.translate import TranslatedFiles, translate_files
-from crossimage.inference.halves import Half, HalfRule
+from crossimage.inference.halves import HalfRule, Portion
 from crossimage.inference.input_checks import class_number_sentences
 from crossimage.inference.inputs import (
     Array,
@@ -96,61 +96,61 @@ class Translator(Predictor):
     def translate(
         self, x: Tensor, to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex | None = ..., truncation: float = ..., half: Half | None = ...,
+        *, samples: SupportsIndex | None = ..., truncation: float = ..., half: Portion | None = ...,
     ) -> Tensor: ...
     @overload
     def translate(  # type: ignore[overload-overlap]  # a path is a sequence of strings, too
         self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
+        *, samples: None = ..., truncation: float = ..., half: Portion | None = ...,
     ) -> Image: ...
     @overload
     def translate(
         self, x: Array, to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
+        *, samples: None = ..., truncation: float = ..., half: Portion | None = ...,
     ) -> Array: ...
     @overload
     def translate(
         self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
+        *, samples: None = ..., truncation: float = ..., half: Portion | None = ...,
     ) -> list[Image]: ...
     @overload
     def translate(
         self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: None = ..., truncation: float = ..., half: Half | None = ...,
+        *, samples: None = ..., truncation: float = ..., half: Portion | None = ...,
     ) -> list[Array]: ...
     @overload
     def translate(  # type: ignore[overload-overlap]
         self, x: ImageSource, to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
+        *, samples: SupportsIndex, truncation: float = ..., half: Portion | None = ...,
     ) -> list[Image]: ...
     @overload
     def translate(
         self, x: Array, to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
+        *, samples: SupportsIndex, truncation: float = ..., half: Portion | None = ...,
     ) -> list[Array]: ...
     @overload
     def translate(
         self, x: Sequence[ImageSource], to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
+        *, samples: SupportsIndex, truncation: float = ..., half: Portion | None = ...,
     ) -> list[list[Image]]: ...
     @overload
     def translate(
         self, x: Sequence[Array], to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex, truncation: float = ..., half: Half | None = ...,
+        *, samples: SupportsIndex, truncation: float = ..., half: Portion | None = ...,
     ) -> list[list[Array]]: ...
     @overload
     def translate(
         self, x: Sequence[ImageLike], to: To | None = ..., style: Codes | None = ...,
         reference: ReferencesLike | None = ..., seed: SupportsIndex | None = ...,
-        *, samples: SupportsIndex | None = ..., truncation: float = ..., half: Half | None = ...,
+        *, samples: SupportsIndex | None = ..., truncation: float = ..., half: Portion | None = ...,
     ) -> list[Any]: ...
     # fmt: on
 
@@ -164,7 +164,7 @@ class Translator(Predictor):
         *,
         samples: SupportsIndex | None = None,
         truncation: float = 1.0,
-        half: Half | None = None,
+        half: Portion | None = None,
     ) -> Any:
         """Translate images to another domain.
 
@@ -451,7 +451,7 @@ class Translator(Predictor):
         seed: SupportsIndex | None = None,
         truncation: float = 1.0,
         size: int | None = None,
-        half: Half | None = None,
+        half: Portion | None = None,
         format: str | None = None,
         alpha: Opacity = "white",
         depth: ResultDepth = "auto",
@@ -520,8 +520,10 @@ class Translator(Predictor):
             OSError: No output can be written, such as to a full disk.
         """
         options = FileOptions(
-            samples, reference, same_style, seed, truncation, size, half, format, alpha, depth,
-            batch_size, skip_existing, progress, style, shard,
+            samples=samples, reference=reference, same_style=same_style, seed=seed,
+            truncation=truncation, size=size, half=half, format=format, alpha=alpha, depth=depth,
+            batch_size=batch_size, skip_existing=skip_existing, progress=progress, style=style,
+            shard=shard,
         )  # fmt: skip
         place = as_path(out, "the path of the results", stores=True)
         return translate_files(self, paths, place, to, options)
@@ -540,7 +542,7 @@ class Translator(Predictor):
             self.networks.check_discriminators()
         save_model(as_path(path, "the model's path"), self.networks, discriminators=discriminators)
 
-    def _read(self, x: ImagesLike, letter: str, half: Half | None = None) -> Inputs:
+    def _read(self, x: ImagesLike, letter: str, half: Portion | None = None) -> Inputs:
         """Read images of a domain and move them to the networks' device."""
         rule = HalfRule(self.networks, letter, half)
         is_source = len(self.networks.targets) == 1 and letter not in self.networks.targets
@@ -583,7 +585,7 @@ class Translator(Predictor):
 
     def _given_styles(
         self, count: int, target: Target, style: Codes | None, reference: ReferencesLike | None,
-        half: Half | None,
+        half: Portion | None,
     ) -> Tensor | None:  # fmt: skip
         """Return style codes (count, 1, style_dim) as requested; None if none are given."""
         if style is not None and reference is not None:

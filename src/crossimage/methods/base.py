@@ -242,6 +242,10 @@ class Method(ABC, nn.Module):
         first, second = self.letters
         return first if letter == second else second
 
+    def source_of(self, target: str) -> str:
+        """Return the letter of the images that are translated to those of a letter."""
+        return target if len(self.letters) == 1 else self.other(target)
+
     def players(self) -> dict[str, nn.Module]:
         """Return the players that are built, each a module whose parameters move together."""
         return {name: getattr(self, name) for name in self.player_order if hasattr(self, name)}
@@ -386,6 +390,11 @@ class Method(ABC, nn.Module):
             domain: Their domain, in the form of :meth:`translate`'s target.
         """
         raise ValueError(f"{type(self).__name__} has no style codes")
+
+    @property
+    def encodes_styles(self) -> bool:
+        """Whether the method encodes images into style codes."""
+        return self.kind.encode_style is not Method.encode_style
 
     def encode_content(self, x: Tensor, domain: str) -> Tensor:
         """Encode images of a domain into content codes (N, C, H, W)."""

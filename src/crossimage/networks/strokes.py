@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from crossimage.networks.layers.plain import is_plain
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 
 _LIGHT = 249.5 / 127.5 - 1  # of 255 gray levels; everything darker belongs to a stroke
 _ROWS = 2**22  # distances held at a time

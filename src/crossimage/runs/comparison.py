@@ -12,6 +12,7 @@ from crossimage.config import EARLIER_DEFAULTS
 from crossimage.recipes.keys import keys_of
 from crossimage.runs.record import RunRecord, read_run
 from crossimage.runs.reports import NO_SEED
+from crossimage.training.schedule.durations import duration
 from crossimage.utils.names import titles_of
 from crossimage.utils.texts.setting_text import as_text
 
@@ -232,17 +233,6 @@ def _incomparable(records: Sequence[RunRecord]) -> list[str]:
             "the runs are from different devices, so curves over time show the hardware as well"
         )
     return notes
-
-
-def duration(seconds: float) -> str:
-    """Return a time in the two largest units: ``45 s``, ``2 min 05 s``, ``3 h 07 min``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} d {hours % 24} h"
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def _distinct(values: Iterable[str]) -> list[str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -20,6 +18,7 @@ from crossimage.utils.plots.curves import FRAME, CurvePlot, Points, plot_of
 from crossimage.utils.reading import open_data
 from crossimage.utils.streams import printable
 from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.pictures import data_url
 
 _MARK = '<meta name="generator" content="crossimage compare">'
 """What an earlier comparison is recognised by."""
@@ -192,9 +191,7 @@ def _embedded(path: Path) -> str | None:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     shown.thumbnail((_WIDEST, shown.height))
-    file = BytesIO()
-    shown.save(file, "WEBP", quality=85)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return data_url(shown, "WEBP", quality=85)
 
 
 def _and(names: list[str]) -> str:

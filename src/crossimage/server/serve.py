@@ -25,7 +25,7 @@ _LONGEST_TOKEN = 4096  # bytes of its file
 _GRACE = 25  # seconds for the last answers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ServeOptions:
     """How models are served.
 

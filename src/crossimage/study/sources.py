@@ -11,12 +11,13 @@ from pathlib import Path
 from crossimage.checkpoints.addresses import scheme_of
 from crossimage.data.sources.find import find_files, is_run, shared_name
 from crossimage.evaluation.compare import open_gallery
-from crossimage.evaluation.galleries.base import Gallery, evenly_spaced
+from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.galleries.images import images_in, read_rgb
 from crossimage.evaluation.galleries.results import results_in
 from crossimage.evaluation.options import Options
 from crossimage.inference.load import load
 from crossimage.study.images import StudyImage, StudyImages
+from crossimage.utils.numbers import evenly_spaced
 from crossimage.utils.paths import as_path
 
 Progress = Callable[[str, int, int], None]

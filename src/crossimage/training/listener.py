@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crossimage.training.schedule.durations import duration
+
 if TYPE_CHECKING:
     from crossimage.training.advice.call import Call
     from crossimage.training.result import TrainingResult
@@ -48,15 +50,8 @@ class TrainingProgress:
 
     @property
     def time_left(self) -> str:
-        """Time until the last step: ``7 s``, ``2 min 05 s``, ``3 h 07 min``, ``50 d 03 h``."""
-        minutes, seconds = divmod(int(self.seconds_left), 60)
-        hours, minutes = divmod(minutes, 60)
-        days, hours_of_day = divmod(hours, 24)
-        if days > 1:
-            return f"{days} d {hours_of_day:02d} h"
-        if hours:
-            return f"{hours} h {minutes:02d} min"
-        return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+        """Time until the last step, such as ``2 min 05 s``."""
+        return duration(self.seconds_left)
 
     @property
     def short_losses(self) -> str:

@@ -138,8 +138,10 @@ def run_training(
             if request and request.finish and out is None and not newest_checkpoint(folder):
                 raise request.refuse_finish(PARENT)  # a name that was just made says nothing
             setup = RunSetup(
-                recipe, name, method, data, dataset, source.validation, validator, folder,
-                init_from, devices, device, RunThreads(listener), listener,
+                recipe=recipe, name=name, method=method, data=data, dataset=dataset,
+                validation=source.validation, validator=validator, out=folder,
+                init_from=init_from, devices=devices, device=device,
+                threads=RunThreads(listener), listener=listener,
             )  # fmt: skip
             return _Run(setup, source.notes, by_epochs, request, accept_data_change).train()
     except OSError as error:

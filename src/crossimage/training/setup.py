@@ -32,7 +32,7 @@ from crossimage.training.schedule.request import Requests
 from crossimage.training.step.game import check_players
 from crossimage.training.trainer import Trainer
 from crossimage.training.warm_start import load_fixed, warm_start
-from crossimage.utils.arguments import find_device
+from crossimage.utils.devices import find_device
 from crossimage.utils.machine.threads import computing_with
 from crossimage.utils.rank import is_first_process
 from crossimage.utils.seeds import seed_of
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunSetup:
     """What a run trains, and where and with what it computes.
 

@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from crossimage.utils.sheet_files import JPEG
+from crossimage.utils.writing.pictures import encoded
 
 _MAX_WIDTH = 1200
 _FILE = re.compile(r"events\.out\.tfevents\.(\d{10})\.")
@@ -121,12 +121,11 @@ def _summary(image: Image.Image) -> Any:
 
     image = image.copy()
     image.thumbnail((_MAX_WIDTH, image.height))
-    data = BytesIO()
-    image.save(data, "JPEG", **JPEG)
-    encoded = Summary.Image(
-        height=image.height, width=image.width, colorspace=3, encoded_image_string=data.getvalue()
+    content = encoded(image, "JPEG", **JPEG)
+    stored = Summary.Image(
+        height=image.height, width=image.width, colorspace=3, encoded_image_string=content
     )
-    return Summary(value=[Summary.Value(tag="samples", image=encoded)])
+    return Summary(value=[Summary.Value(tag="samples", image=stored)])
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class Trainer:
         return self.evaluations.standing if self.evaluations else None
 
     @property
-    def translator(self) -> Method:
+    def translating(self) -> Method:
         """The weights that translate: the running average if there is one."""
         return self.stepper.average or self.method
 
@@ -243,7 +243,7 @@ class Trainer:
         if self.evaluations:
             with self.processes.together():
                 if self.processes.first:
-                    self.evaluations.open(self.translator, self.fabric.device)
+                    self.evaluations.open(self.translating, self.fabric.device)
 
     def _evaluate(self, *, alone: bool) -> bool:
         """Evaluate the model if it is time, and return whether a file of the best one is due.
@@ -261,7 +261,7 @@ class Trainer:
         found = None
         with processes.together():
             if processes.first:
-                found = evaluations.compute(self.translator, self.fabric.device, self.step)
+                found = evaluations.compute(self.translating, self.fabric.device, self.step)
         found = processes.gather(found)[0]  # the first process decides for all
         if found is None:
             return False
@@ -276,7 +276,7 @@ class Trainer:
         """Write the file of the best model, on the first process."""
         with self.processes.together():
             if self.processes.first and self.evaluations:
-                self.evaluations.keep(self.translator)
+                self.evaluations.keep(self.translating)
                 self.evaluations.write()
 
     @property
@@ -319,7 +319,7 @@ class Trainer:
                 raise self.recorder.diverged(f"a weight is not finite at step {self.step}")
             if self.processes.first:
                 # The model comes first: a run with its last checkpoint is not continued.
-                self.recorder.model(self.translator)
+                self.recorder.model(self.translating)
                 self.checkpoints.save(self.step, self.state() | {"memories": memories})
         self.saved = self.step
         self._saving = False
@@ -351,7 +351,7 @@ class Trainer:
         self.recorder.restore(state["recorder"])
         if self.evaluations and "validation" in state:
             self.evaluations.restore(
-                BestSoFar.from_plain(state["validation"]), self.translator, self.step,
+                BestSoFar.from_plain(state["validation"]), self.translating, self.step,
                 first=self.processes.first,
             )  # fmt: skip
 
@@ -394,7 +394,7 @@ class Trainer:
     @contextmanager
     def evaluating(self) -> Iterator[Method]:
         """Lend the weights that translate, in evaluation mode and without gradients."""
-        method = self.translator
+        method = self.translating
         method.eval()
         try:
             with torch.no_grad(), self.fabric.autocast(), self.stepper.uncompiled():

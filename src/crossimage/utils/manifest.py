@@ -7,7 +7,6 @@ line and its file exist. Several processes may write into one folder, each with 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ from typing import IO, Any
 import portalocker
 
 from crossimage.utils.files import atomic, name_file
-from crossimage.utils.reading import open_data
+from crossimage.utils.reading import open_data, sha256_of
 from crossimage.utils.texts.json_text import parse_json
 from crossimage.utils.writing.temporary import open_regular
 
@@ -74,6 +73,12 @@ class Entry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     model: str | None = None
     run: str = ""
+
+    @property
+    def task(self) -> tuple[str, str | None, str]:
+        """What was to be translated: the name and the contents of the input, and the target."""
+        name = str(self.input).replace("\\", "/").rpartition("/")[2]
+        return name, self.input_sha256, json.dumps(self.target, sort_keys=True)
 
     def same_making(self, other: Entry, *, any_seed: bool = False, any_input: bool = False) -> bool:
         """Return whether two entries are made in the same way from the same input.
@@ -250,21 +255,9 @@ def from_earlier_runs(entries: Mapping[Path, Entry]) -> list[Path]:
     keys = {}
     for path, entry in entries.items():
         if entry.kind == RESULT and entry.input is not None:
-            name = entry.input.replace("\\", "/").rpartition("/")[2]
-            target = json.dumps(entry.target, sort_keys=True)
-            key = keys[path] = path.parent, name, entry.input_sha256, target
+            key = keys[path] = path.parent, *entry.task
             last[key] = max(entry.run, last.get(key, ""))
     return [path for path, key in keys.items() if entries[path].run < last[key]]
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
-    with open_data(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def add_report(*paths: Path) -> None:

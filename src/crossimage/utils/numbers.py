@@ -1,4 +1,4 @@
-"""Numbers from users and files."""
+"""Numbers from users and files, and evenly spaced ones."""
 
 from __future__ import annotations
 
@@ -57,6 +57,13 @@ def whole(value: SupportsIndex, name: str, least: int | None = None) -> int:
     if least is not None and number < least:
         raise ValueError(f"{name} must be at least {least}, found {shown(number)}")
     return number
+
+
+def evenly_spaced(total: int, count: int | None) -> list[int]:
+    """Return ``count`` of ``total`` indices, evenly spaced; all if there are not more."""
+    if count is None or count >= total:
+        return list(range(total))
+    return [index * total // count for index in range(count)]
 
 
 def check_fraction(value: object, name: str) -> None:

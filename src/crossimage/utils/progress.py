@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from time import monotonic
 from typing import Protocol, Self, TypeVar
@@ -141,6 +142,32 @@ class StderrProgress:
                 speed = f" · {_speed(done / passed, self._speeds[description])}"
             line = f"{description} · {done}/{total}{speed} · {_time(passed)}{left}"
             print_error(line)
+
+
+@contextmanager
+def report_progress(
+    description: str, total: int, progress: bool | ProgressCallback
+) -> Iterator[Callable[[int], None]]:
+    """Report progress on stderr or to a callback, if wanted; yields the function that advances it.
+
+    Args:
+        description: What is being done, in a few words.
+        total: Number of items.
+        progress: Whether to report it on stderr, or the callback.
+    """
+    if not progress:
+        yield lambda count: None
+        return
+    done = 0
+    with StderrProgress() if progress is True else nullcontext(progress) as report:
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            report(description, done, total)
+
+        report(description, 0, total)
+        yield advance
 
 
 class _SpeedColumn(ProgressColumn):

@@ -5,6 +5,7 @@ The system's own error of a read that fails carries no name, and many readers ta
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import threading
@@ -68,6 +69,12 @@ def read_text(
     """Return the text of a file; see :func:`open_data`."""
     with io.TextIOWrapper(open_data(path), encoding, errors, newline) as file:
         return file.read()
+
+
+def sha256_of(path: Path | Data) -> str:
+    """Return the SHA-256 of a file in hexadecimal digits; see :func:`open_data`."""
+    with open_data(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def failed_read(error: BaseException | None) -> FailedReadError | None:

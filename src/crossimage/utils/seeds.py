@@ -1,4 +1,4 @@
-"""Seeds derived from their purpose, and random numbers that leave the global generators alone."""
+"""Seeds and generators from them, and random numbers that leave the global generators alone."""
 
 from __future__ import annotations
 
@@ -7,17 +7,28 @@ import os
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar, Token
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from crossimage.utils.numbers import seed_number
 
 
 def seed_of(*parts: int | str) -> int:
     """Derive a well-mixed seed below 2^63 from numbers and words, the same on every machine."""
     digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def seeded(seed: SupportsIndex) -> torch.Generator:
+    """Return a generator on the CPU, so that a seed means the same on every device.
+
+    Raises:
+        ValueError: The seed is not an integer or needs more than 64 bits.
+    """
+    return torch.Generator().manual_seed(seed_number(seed))
 
 
 _OWN: ContextVar[bool] = ContextVar("whether random numbers are of this thread", default=False)

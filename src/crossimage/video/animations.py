@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL import Image, UnidentifiedImageError
 from PIL.WebPImagePlugin import WebPImageFile
@@ -22,7 +22,6 @@ from crossimage.video.parts_of_images import lost, packed, unpacked
 
 _QUICK, _SLOWED = 10, 100
 """Frames of up to 10 ms are shown for 100 ms, as by browsers."""
-_LEAST, _MOST = 2, 65535  # hundredths of a second that a GIF shows a frame
 _KEYS = 16  # frames that the palette of a GIF suits
 _QUALITY = 90  # of WebP, from 0 to 100
 
@@ -125,30 +124,29 @@ class Animation:
             ) from error
 
 
-class AnimationSink:
-    """Writes a GIF or an animated WebP.
-
-    A GIF has one palette of 256 colours for all frames and no dithering, since dots that change
-    from frame to frame would flicker. WebP is compressed with loss, at a quality of 90.
+class _AnimationSink:
+    """Writes an animation, whose frames last a whole number of ticks.
 
     Args:
-        out: The file; its suffix says which.
+        out: The file.
         source: The video that is translated.
 
     Attributes:
         notes: What users should know about the result.
     """
 
+    _kind: ClassVar[str]
+    _unit: ClassVar[int]  # ticks of a second
+    _least: ClassVar[int]  # fewest ticks of a frame
+    _most: ClassVar[int]
+
     def __init__(self, out: Path, source: VideoSource) -> None:
-        info = source.info
-        self._gif = out.suffix.lower() == ".gif"
+        info, unit, least, most = source.info, self._unit, self._least, self._most
         stamps = [*info.times, info.end]
         self._plays = info.loops or 0
-        notes = lost(source, "a GIF" if self._gif else "WebP", times=False)
-        unit = 100 if self._gif else 1000
+        notes = lost(source, self._kind, times=False)
         ticks = [round(stamp * unit) for stamp in stamps]
         exact = [after - before for before, after in zip(ticks, ticks[1:], strict=False)]
-        least, most = (_LEAST, _MOST) if self._gif else (11, 2**24 - 1)
         self._durations = [min(max(duration, least), most) for duration in exact]
         if changed := sum(a != b for a, b in zip(exact, self._durations, strict=True)):
             shortest = f"{least * 1000 // unit} ms"
@@ -165,14 +163,18 @@ class AnimationSink:
         """Keep frames without loss."""
         return packed(frames)
 
+
+class GifSink(_AnimationSink):
+    """Writes a GIF.
+
+    It has one palette of 256 colours for all frames and no dithering, since dots that change from
+    frame to frame would flicker.
+    """
+
+    _kind, _unit, _least, _most = "a GIF", 100, 2, 65535
+
     def join(self, parts: Sequence[Path], out: Path) -> None:
         """Write the video; see :meth:`crossimage.video.base.VideoSink.join`."""
-        if self._gif:
-            self._join_gif(parts, out)
-        else:
-            self._join_webp(parts, out)
-
-    def _join_gif(self, parts: Sequence[Path], out: Path) -> None:
         count = len(self._durations)
         keys = {(2 * i + 1) * count // (2 * _KEYS) for i in range(_KEYS)}
         palette = common_palette(
@@ -182,7 +184,14 @@ class AnimationSink:
             for data in gif_data(unpacked(parts), palette, self._durations, self._plays):
                 file.write(data)
 
-    def _join_webp(self, parts: Sequence[Path], out: Path) -> None:
+
+class WebPSink(_AnimationSink):
+    """Writes an animated WebP, which is compressed with loss."""
+
+    _kind, _unit, _least, _most = "WebP", 1000, 11, 2**24 - 1
+
+    def join(self, parts: Sequence[Path], out: Path) -> None:
+        """Write the video; see :meth:`crossimage.video.base.VideoSink.join`."""
         frames = unpacked(parts)
         first, rest = Image.fromarray(next(frames)), len(self._durations) - 1
         first.save(

@@ -20,7 +20,6 @@ RATE = 25
 """Frames per second of folders, which do not state any."""
 
 _NUMBERED = re.compile(r"(.*?)(\d+)", re.DOTALL)
-_OWN = re.compile(r"frame_\d{5,}\.png")
 
 
 class FrameFolder:
@@ -79,26 +78,13 @@ class FrameFolderSink:
     """Writes ``frame_00001.png`` and so on.
 
     Args:
-        out: The folder. One that exists is replaced if it holds such frames only.
         source: The video that is translated.
 
     Attributes:
         notes: What users should know about the result.
-
-    Raises:
-        ValueError: The folder holds something else.
     """
 
-    def __init__(self, out: Path, source: VideoSource) -> None:
-        if out.is_dir():
-            others = [path.name for path in out.iterdir() if not _OWN.fullmatch(path.name)]
-            if others:
-                raise ValueError(
-                    f"{out} holds {min(others)}, which is not a frame of an earlier result; choose "
-                    "an --out that does not exist"
-                )
-        elif out.exists():
-            raise ValueError(f"{out} is a file; choose an --out that does not exist")
+    def __init__(self, source: VideoSource) -> None:
         self.notes: Sequence[str] = lost(source, "a folder of frames", times=True)
 
     def part(self, frames: Iterable[Frame]) -> bytes:

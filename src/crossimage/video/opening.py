@@ -6,13 +6,13 @@ from pathlib import Path
 
 from crossimage.utils.files import check_replaceable
 from crossimage.utils.progress import ProgressCallback
-from crossimage.video.animations import Animation, AnimationSink, is_animation
+from crossimage.video.animations import Animation, GifSink, WebPSink, is_animation
 from crossimage.video.base import VideoSink, VideoSource
 from crossimage.video.joining import VideoFileSink
 from crossimage.video.numbered import FrameFolder, FrameFolderSink
 from crossimage.video.parts import check_parts, drop_parts
 from crossimage.video.reading import VideoFile
-from crossimage.video.suffixes import ANIMATIONS, check_suffix
+from crossimage.video.suffixes import check_suffix
 
 
 def open_source(path: Path, progress: ProgressCallback | None = None) -> VideoSource:
@@ -47,7 +47,7 @@ def check_out(out: Path) -> None:
             drop_parts(out)
         found = "is a folder" if out.suffix else "exists and is not empty"
         raise ValueError(f"{out} {found}; remove it, or choose another --out")
-    if not out.suffix and out.is_file():
+    if not out.suffix and out.exists() and not out.is_dir():
         raise ValueError(
             f"{out} is a file, and a name without a suffix is a folder of frames; remove it, or "
             "choose another --out"
@@ -67,7 +67,9 @@ def open_sink(out: Path, source: VideoSource) -> VideoSink:
     """
     check_out(out)
     if not out.suffix:
-        return FrameFolderSink(out, source)
-    if out.suffix.lower() in ANIMATIONS:
-        return AnimationSink(out, source)
+        return FrameFolderSink(source)
+    if out.suffix.lower() == ".gif":
+        return GifSink(out, source)
+    if out.suffix.lower() == ".webp":
+        return WebPSink(out, source)
     return VideoFileSink(out, source)

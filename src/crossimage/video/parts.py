@@ -14,8 +14,7 @@ from typing import Any
 import portalocker
 
 from crossimage.utils.files import atomic, flush_folder, name_file, write_text
-from crossimage.utils.manifest import sha256_of
-from crossimage.utils.reading import read_text
+from crossimage.utils.reading import read_text, sha256_of
 from crossimage.utils.writing.folders import make_folder
 
 LENGTH = 24

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from crossimage.utils.reading import open_data
+from crossimage.utils.writing.pictures import encoded
 from crossimage.video.base import Frame, Pixels, VideoSource
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every file, so that the same frames give the same bytes
@@ -21,9 +22,8 @@ def packed(frames: Iterable[Frame]) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as files:
         for number, frame in enumerate(frames):
-            data = io.BytesIO()
-            Image.fromarray(frame.pixels).save(data, "PNG")
-            files.writestr(zipfile.ZipInfo(f"{number:05}.png", _DATE), data.getvalue())
+            image = Image.fromarray(frame.pixels)
+            files.writestr(zipfile.ZipInfo(f"{number:05}.png", _DATE), encoded(image))
     return archive.getvalue()
 
 

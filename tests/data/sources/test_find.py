@@ -16,7 +16,8 @@ from crossimage.data.sources.find import check_image, find_files, visible_folder
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.tables.read import read_table
-from crossimage.utils.manifest import SHEET, Entry, ManifestWriter, add_report, sha256_of
+from crossimage.utils.manifest import SHEET, Entry, ManifestWriter, add_report
+from crossimage.utils.reading import sha256_of
 from tests.data.helpers import flat
 
 SUFFIXES = [

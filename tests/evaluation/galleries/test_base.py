@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crossimage.evaluation.galleries.base import FolderGallery, evenly_spaced
+from crossimage.evaluation.galleries.base import FolderGallery
 from tests.evaluation.helpers import pictures
-
-
-def test_inputs_are_spread_evenly() -> None:
-    assert evenly_spaced(10, 4) == [0, 2, 5, 7]
-    assert evenly_spaced(3, 5) == evenly_spaced(3, None) == [0, 1, 2]
 
 
 def test_numbered_files_are_outputs_of_one_input(tmp_path: Path) -> None:

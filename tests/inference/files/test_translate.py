@@ -21,7 +21,8 @@ from crossimage.inference.files.translate import TranslatedFiles
 from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
 from crossimage.methods.settings import MultiScaleShape
-from crossimage.utils.manifest import Entry, read_manifest, sha256_of
+from crossimage.utils.manifest import Entry, read_manifest
+from crossimage.utils.reading import sha256_of
 
 SHAPE: dict[str, Any] = dict(
     domains=("edges", "shoes"), width=2, residual_blocks=1, style_dim=3, style_downsamples=2,

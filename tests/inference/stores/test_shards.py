@@ -9,7 +9,7 @@ from crossimage.inference.stores import shards
 from crossimage.inference.stores.places import open_results
 from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
-from crossimage.utils.manifest import sha256_of
+from crossimage.utils.reading import sha256_of
 from tests.data.shards.helpers import images
 from tests.inference.files.test_translate import SHAPE
 

@@ -17,7 +17,7 @@ from crossimage.data.stores.addresses import StoreError, explaining, local_path,
 from crossimage.inference.stores.places import open_results
 from crossimage.inference.translator import Translator
 from crossimage.methods.munit import MUNIT, MUNITConfig
-from crossimage.utils.manifest import sha256_of
+from crossimage.utils.reading import sha256_of
 from tests.data.shards.helpers import images, png, write_tar
 from tests.data.stores.servers import use_server, web_server
 from tests.inference.files.test_translate import SHAPE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crossimage.training.schedule.durations import option, parse_duration, roughly
+from crossimage.training.schedule.durations import duration, option, parse_duration, roughly
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,11 @@ def test_durations_are_told_in_one_unit(seconds: float, told: str) -> None:
 @pytest.mark.parametrize("text", ["90s", "20m", "90m", "2h", "3d"])
 def test_options_are_written_as_they_are_read(text: str) -> None:
     assert option(parse_duration(text, "--budget")) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.6, "1 min 00 s"), (3725, "1 h 02 min"), (200_000, "2 d 7 h")],
+)
+def test_times_have_two_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import torch
 
-from crossimage.utils.tensor_files.pickles import Outline, Storage, follow, total
+from crossimage.utils.tensor_files.pickles import PickledTensor, Storage, follow, total
 from crossimage.utils.tensor_files.surveys import survey
 
-ONE = Outline(Storage("0", "FloatStorage", 6), 0, (2, 3), (3, 1))
+ONE = PickledTensor(Storage("0", "FloatStorage", 6), 0, (2, 3), (3, 1))
 
 
 def test_what_is_shared_counts_each_time_and_is_looked_at_once() -> None:
-    looked: list[Outline] = []
+    looked: list[PickledTensor] = []
 
-    def number(outline: Outline) -> int:
-        looked.append(outline)
+    def number(tensor: PickledTensor) -> int:
+        looked.append(tensor)
         return 6
 
     shared = {"w": ONE, "b": [1, 2]}
@@ -52,7 +52,7 @@ def tower() -> Any:
 )
 def test_values_without_end_are_refused(value: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        total(value, lambda outline: 1)
+        total(value, lambda tensor: 1)
 
 
 def test_a_shared_value_may_not_hide_how_deep_it_is() -> None:
@@ -63,12 +63,12 @@ def test_a_shared_value_may_not_hide_how_deep_it_is() -> None:
     for _ in range(20):
         below = [below]
     with pytest.raises(ValueError, match="nested"):
-        total([deep, below], lambda outline: 1)
+        total([deep, below], lambda tensor: 1)
 
 
 def test_plain_values_describe_no_tensors() -> None:
     content = follow(io.BytesIO(pickle.dumps({"a": [1, (2.0, "x")], "b": None}, 2)))
-    assert total(content, lambda outline: 1) == 0
+    assert total(content, lambda tensor: 1) == 0
 
 
 def test_a_file_of_shared_tensors_is_read(tmp_path: Any) -> None:
@@ -95,4 +95,4 @@ def test_a_checkpoint_of_thousands_of_tensors_with_their_optimizer_is_read(tmp_p
     path = tmp_path / "large.pth"
     torch.save({"net": {f"layer.{i}": p.data for i, p in enumerate(networks)}, "adam": state}, path)
     with path.open("rb") as file:
-        assert total(survey(file), lambda outline: 1) == 4 * 1_500
+        assert total(survey(file), lambda tensor: 1) == 4 * 1_500

@@ -28,7 +28,7 @@ from crossimage.evaluation.networks.network_file import check_suffix
 from crossimage.evaluation.options import ClassifierName
 from crossimage.evaluation.report.figures import Figure, share_of
 from crossimage.training.processes.fabric import arithmetic
-from crossimage.utils.arguments import find_device
+from crossimage.utils.devices import find_device
 from crossimage.utils.numbers import whole
 from crossimage.utils.paths import expanded
 from crossimage.utils.progress import ProgressCallback, track

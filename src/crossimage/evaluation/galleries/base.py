@@ -20,7 +20,8 @@ from crossimage.evaluation.galleries.checks import (
 from crossimage.evaluation.galleries.images import ImageStream, images_in, prefetch, read_rgb
 from crossimage.evaluation.galleries.moments import Moments, read_moments
 from crossimage.evaluation.galleries.official import targets_of
-from crossimage.evaluation.galleries.results import Group, name_of, results_in
+from crossimage.evaluation.galleries.results import Group, name_in, results_in
+from crossimage.utils.numbers import evenly_spaced
 from crossimage.utils.paths import check_not_special
 
 
@@ -182,7 +183,7 @@ class FolderGallery(Gallery):
         is_file = real.is_file() or (real.suffix == ".npz" and not real.is_dir())
         moments = read_moments(real) if is_file else None
         originals = ImageStream(()) if moments else images_in(real)
-        found = results_in(fake, to, {name_of(path, real) for path in originals.paths})
+        found = results_in(fake, to, {name_in(path, real) for path in originals.paths})
         self._partners = targets_of(real, found.target) if originals.paths else None
         if self._partners:
             originals = ImageStream(tuple(self._partners.values()))
@@ -234,7 +235,7 @@ class FolderGallery(Gallery):
             )
         targets: dict[str, Path] = dict(self._partners or {})
         for path in () if self._partners else self.real.paths:
-            other = targets.setdefault(name := name_of(path, self._real_root), path)
+            other = targets.setdefault(name := name_in(path, self._real_root), path)
             if other != path:
                 raise ValueError(
                     f"{other} and {path} have the same name; pairs are found by their names "
@@ -257,13 +258,6 @@ class FolderGallery(Gallery):
             return GalleryItem(name, outputs, None, target, paths[0], path)
 
         return read
-
-
-def evenly_spaced(total: int, count: int | None) -> list[int]:
-    """Return ``count`` of ``total`` indices, evenly spaced; all if there are not more."""
-    if count is None or count >= total:
-        return list(range(total))
-    return [index * total // count for index in range(count)]
 
 
 def _gray(kind: str, images: ImageStream) -> list[str]:

@@ -42,7 +42,7 @@ Tested = DataSet | KnownImages
 """Where the images come from that a model is tested on."""
 
 
-def name_of(data: Tested) -> str:
+def data_name(data: Tested) -> str:
     """Return the name of a data set, for a reader."""
     return data.name if isinstance(data, KnownImages) else shown(data)
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from crossimage.data.samples.labelled import LabelledImages
-from crossimage.evaluation.galleries.checks import Tested, name_of
+from crossimage.evaluation.galleries.checks import Tested, data_name
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import ModelGallery, PreparedInput, preparation
 from crossimage.evaluation.galleries.references import ReferenceStyles
@@ -44,7 +44,7 @@ class ClassGallery(ModelGallery):
         super().__init__(
             model, seed,
             {
-                "data": name_of(data), "direction": direction,
+                "data": data_name(data), "direction": direction,
                 "preparation": preparation(model.config),
             },
             real=real,
@@ -62,8 +62,8 @@ class ClassGallery(ModelGallery):
         x = self.model.fit_size(self._images.centred(0, path)[None])[0]
         return PreparedInput(path, x, self._goal)
 
-    def name_of(self, path: Path) -> str:
-        """Return an input's name; see :meth:`ModelGallery.name_of`."""
+    def input_name(self, path: Path) -> str:
+        """Return an input's name; see :meth:`ModelGallery.input_name`."""
         return self._images.domains[0].name_below(path, in_class=True)
 
     def pair_up(self) -> None:
@@ -72,7 +72,7 @@ class ClassGallery(ModelGallery):
 
     def _draw(self, one: PreparedInput, k: int, target: EncodedTarget) -> Draw:
         if self._styles:
-            return self._styles.draw(self.name_of(one.path), k)
+            return self._styles.draw(self.input_name(one.path), k)
         return super()._draw(one, k, target)
 
 

@@ -13,7 +13,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Literal
 
-from crossimage.evaluation.galleries.checks import Tested, name_of
+from crossimage.evaluation.galleries.checks import Tested, data_name
 from crossimage.evaluation.galleries.classes import ClassGallery, stream_of
 from crossimage.evaluation.galleries.labels import open_images
 from crossimage.evaluation.galleries.model import preparation
@@ -72,7 +72,7 @@ def open_domain_pairs(
         return PartedGallery(
             f"{title} ({mode})", model, parts, images.domains, untested,
             {
-                "method": model.method, "model": title, "data": name_of(data),
+                "method": model.method, "model": title, "data": data_name(data),
                 "measured": (
                     f"means over {len(parts)} ordered pairs of domains ({part_titles(parts)}); "
                     f"styles {styles}; real images are the target's training images"

@@ -20,8 +20,8 @@ from crossimage.data.sources.folders import Domain, Split
 from crossimage.evaluation.galleries.checks import (
     KnownImages,
     Tested,
+    data_name,
     held_out_of,
-    name_of,
     training_images_among,
 )
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
@@ -71,15 +71,15 @@ class DrawingGallery(ModelGallery):
         tested = bool(drawings.test)
         if tested and not photos.test:
             raise ValueError(
-                f"the test images of {drawings.name} in {name_of(data)} have no photos to compare "
-                "with; add the folder photos beside theirs"
+                f"the test images of {drawings.name} in {data_name(data)} have no photos to "
+                "compare with; add the folder photos beside theirs"
             )
         split: Split = "test" if tested else "train"
         indices = drawings.test_class_indices if tested else drawings.class_indices
         rows = [row for row, own in enumerate(indices) if chosen in (None, own)]
         if not rows:
             raise ValueError(
-                f"{name_of(data)} has no {split} images of {drawings.name} of the class {to}"
+                f"{data_name(data)} has no {split} images of {drawings.name} of the class {to}"
             )
         self._images = images
         self._labels = {row: labels.vectors(labels.names[indices[row]], 1)[0] for row in rows}
@@ -88,7 +88,7 @@ class DrawingGallery(ModelGallery):
         direction, prepared = f"{drawings.name} to photos", preparation(config)
         super().__init__(
             model, seed,
-            {"data": name_of(data), "direction": direction, "preparation": prepared},
+            {"data": data_name(data), "direction": direction, "preparation": prepared},
             title=title,
             real=ImageStream(list(dict.fromkeys(self._photos)), self._read_photo, prepared),
             paths=[drawings.files(split)[row] for row in rows],
@@ -106,8 +106,8 @@ class DrawingGallery(ModelGallery):
             path, x, self._labels[self._rows[index]], photo, self._read_photo(photo)
         )
 
-    def name_of(self, path: Path) -> str:
-        """Return an input's name; see :meth:`ModelGallery.name_of`."""
+    def input_name(self, path: Path) -> str:
+        """Return an input's name; see :meth:`ModelGallery.input_name`."""
         return self.domains[0].name_below(path, in_class=True)
 
     def pair_up(self) -> None:

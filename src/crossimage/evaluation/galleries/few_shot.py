@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from crossimage.evaluation.galleries.checks import Tested, name_of
+from crossimage.evaluation.galleries.checks import Tested, data_name
 from crossimage.evaluation.galleries.classes import ClassGallery, stream_of
 from crossimage.evaluation.galleries.labels import open_images
 from crossimage.evaluation.galleries.model import preparation
@@ -82,7 +82,7 @@ def open_few_shot(
     return PartedGallery(
         title, model, parts, images.domains, [name for name in untested if name in targets],
         {
-            "method": model.method, "model": title, "data": name_of(data),
+            "method": model.method, "model": title, "data": data_name(data),
             "measured": (
                 f"means over {len(parts)} target classes, {sum(one in unseen for one in targets)} "
                 f"of them unseen in training ({part_titles(parts)}); inputs are {inputs} of the "

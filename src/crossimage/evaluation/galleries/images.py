@@ -25,7 +25,7 @@ from crossimage.data.left_out import describe
 from crossimage.data.sources.find import find_files
 from crossimage.utils.intensities import to_uint8
 from crossimage.utils.names import near_path_hint
-from crossimage.utils.reading import open_data
+from crossimage.utils.reading import sha256_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -85,8 +85,8 @@ class ImageStream:
     def digest(self) -> str:
         """Hash of the files' contents, their order and the preparation."""
         whole = hashlib.sha256(f"{_READER} {self.preparation}".encode())
-        for part in prefetch(_digest_of, self.paths, 64):
-            whole.update(part)
+        for part in prefetch(sha256_of, self.paths, 64):
+            whole.update(bytes.fromhex(part))
         return whole.hexdigest()
 
     @cached_property
@@ -221,11 +221,6 @@ def prefetch(function: Callable[[T], R], items: Iterable[T], count: int) -> Iter
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def _digest_of(path: Path) -> bytes:
-    with open_data(path) as file:
-        return hashlib.file_digest(file, "sha256").digest()
 
 
 _lock = threading.Lock()

@@ -12,7 +12,7 @@ from torch import Tensor
 from crossimage.data.samples.labelled import LabelledImages
 from crossimage.data.sources.class_sets import find_class_set
 from crossimage.data.sources.labelled import LabelledDomain, find_labelled
-from crossimage.evaluation.galleries.checks import KnownImages, Tested, held_out_of, name_of
+from crossimage.evaluation.galleries.checks import KnownImages, Tested, data_name, held_out_of
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -132,7 +132,7 @@ class LabelGallery(ModelGallery):
         prepared = preparation(model.config)
         super().__init__(
             model, seed,
-            {"data": name_of(data), "direction": f"to {change.name}", "preparation": prepared},
+            {"data": data_name(data), "direction": f"to {change.name}", "preparation": prepared},
             title=title,
             real=ImageStream(real, self._read_real, prepared),
             paths=[path for path, _ in others],
@@ -148,8 +148,8 @@ class LabelGallery(ModelGallery):
         x = self.model.fit_size(self._images.centred(self._data_set, path)[None])[0]
         return PreparedInput(path, x, self._goals[index])
 
-    def name_of(self, path: Path) -> str:
-        """Return an input's name; see :meth:`ModelGallery.name_of`."""
+    def input_name(self, path: Path) -> str:
+        """Return an input's name; see :meth:`ModelGallery.input_name`."""
         return self._images.domains[self._data_set].name_below(path, in_class=True)
 
     def pair_up(self) -> None:
@@ -191,5 +191,5 @@ def open_images(title: str, model: Predictor, data: Tested, labels: Labels) -> L
         raise ValueError(f"{error}; {expected}") from None
     if [domain.label_set for domain in domains] != list(labels.sets):
         names = ", ".join(name for domain in domains for name in domain.label_set.names)
-        raise ValueError(f"{name_of(data)} has the labels {names}; {expected}")
+        raise ValueError(f"{data_name(data)} has the labels {names}; {expected}")
     return LabelledImages(held_out_of(domains, model), model.config)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from crossimage.config import Config
 from crossimage.data.sources.folders import Domain
-from crossimage.evaluation.galleries.base import Gallery, GalleryItem, evenly_spaced
+from crossimage.evaluation.galleries.base import Gallery, GalleryItem
 from crossimage.evaluation.galleries.checks import (
     changed_since,
     other_domains,
@@ -23,6 +23,7 @@ from crossimage.inference.predictor import Predictor
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import EncodedTarget, select
 from crossimage.training.recorded import recorded_data, recorded_domains
+from crossimage.utils.numbers import evenly_spaced
 
 _BATCH_SIZE = 16
 
@@ -133,7 +134,7 @@ class ModelGallery(TrainedGallery):
         """
 
     @abstractmethod
-    def name_of(self, path: Path) -> str:
+    def input_name(self, path: Path) -> str:
         """Return an input's path below the folder of its domain or class, with ``/``."""
 
     def items(self, inputs: int | None, samples: int | None) -> Iterator[GalleryItem]:
@@ -152,7 +153,7 @@ class ModelGallery(TrainedGallery):
     def _batch_items(self, batch: list[PreparedInput], count: int) -> Iterator[GalleryItem]:
         for one, outputs in zip(batch, self._translate(batch, count), strict=True):
             yield GalleryItem(
-                self.name_of(one.path), outputs, to_rgb(as_uint8(one.x)), one.target, one.path,
+                self.input_name(one.path), outputs, to_rgb(as_uint8(one.x)), one.target, one.path,
                 one.target_path,
             )  # fmt: skip
 
@@ -173,7 +174,7 @@ class ModelGallery(TrainedGallery):
 
     def _draw(self, one: PreparedInput, k: int, target: EncodedTarget) -> Draw:
         """Return the randomness of an input's output of index ``k``."""
-        return self.model.draw(self.seed, self.name_of(one.path), k, target)
+        return self.model.draw(self.seed, self.input_name(one.path), k, target)
 
     def _batch_target(self, batch: Sequence[PreparedInput]) -> EncodedTarget:
         """Return the targets of a batch as the networks take them."""

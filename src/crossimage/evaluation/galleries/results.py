@@ -157,7 +157,7 @@ def _by_input(folder: Path, entries: dict[Path, Entry], target: str) -> list[Gro
     named: list[Group] = []
     ending = "_" + re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", target)
     for paths in groups.values():
-        first = name_of(paths[0], folder)
+        first = name_in(paths[0], folder)
         numbered = _NUMBERED.fullmatch(first)
         if len(paths) > 1 and numbered:
             paths.sort(key=lambda path: (len(path.stem), path.stem))
@@ -194,13 +194,13 @@ def _by_number(
     Returns:
         The groups, and what they are made by.
     """
-    single: list[Group] = [(name_of(path, folder), (path,)) for path in images]
+    single: list[Group] = [(name_in(path, folder), (path,)) for path in images]
     plain = single, "by their names"
     if known and {name for name, _ in single} <= set(known):
         return plain
     groups: dict[str, dict[int, Path]] = defaultdict(dict)
     for path in images:
-        numbered = _NUMBERED.fullmatch(name_of(path, folder))
+        numbered = _NUMBERED.fullmatch(name_in(path, folder))
         if not numbered:
             return plain
         groups[numbered[1]][int(numbered[2])] = path
@@ -230,6 +230,6 @@ def _title(target: object) -> str:
     return "" if target is None else str(target)
 
 
-def name_of(path: Path, root: Path) -> str:
+def name_in(path: Path, root: Path) -> str:
     """Return the name of an image in a folder, by which images of several folders are matched."""
     return shared_name(path.relative_to(root))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from crossimage.data.build import build_dataset
 from crossimage.evaluation.galleries.base import GalleryItem
-from crossimage.evaluation.galleries.checks import Tested, find_tested, name_of
+from crossimage.evaluation.galleries.checks import Tested, data_name, find_tested
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, to_rgb
 from crossimage.evaluation.galleries.model import TrainedGallery, preparation
 from crossimage.inference.predictor import Predictor
@@ -47,7 +47,7 @@ class SampleGallery(TrainedGallery):
             paths=[Path(f"{number + 1:04}") for number in range(count or len(paths))],
             max_outputs=1,
             facts={
-                "method": model.method, "model": title, "data": name_of(data),
+                "method": model.method, "model": title, "data": data_name(data),
                 "preparation": prepared,
             },
             depends_on_seed=True,

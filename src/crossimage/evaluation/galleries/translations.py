@@ -14,7 +14,7 @@ from crossimage.data.images.files import read_image
 from crossimage.data.images.resize import shrink, size_before_crop
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
-from crossimage.evaluation.galleries.checks import Tested, find_tested, name_of
+from crossimage.evaluation.galleries.checks import Tested, data_name, find_tested
 from crossimage.evaluation.galleries.images import ImageStream, as_uint8, read_rgb, to_rgb
 from crossimage.evaluation.galleries.model import (
     ModelGallery,
@@ -64,7 +64,7 @@ class TranslationGallery(ModelGallery):
         super().__init__(
             model, seed,
             {
-                "data": name_of(data), "direction": f"{source.name} to {name}",
+                "data": data_name(data), "direction": f"{source.name} to {name}",
                 "preparation": prepared,
             },
             title=title,
@@ -79,8 +79,8 @@ class TranslationGallery(ModelGallery):
         self.domains = domains
         self.untested = tuple(domain.name for domain in split if not domain.test)
 
-    def name_of(self, path: Path) -> str:
-        """Return an input's name; see :meth:`ModelGallery.name_of`."""
+    def input_name(self, path: Path) -> str:
+        """Return an input's name; see :meth:`ModelGallery.input_name`."""
         return self._images.domains[self._source].name_below(path)
 
     def pair_up(self) -> None:

@@ -31,7 +31,7 @@ from crossimage.evaluation.metrics.statistics import (
 )
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library
 from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 from crossimage.utils.progress import track
 from crossimage.utils.seeds import seed_of
 

@@ -22,7 +22,7 @@ from crossimage.evaluation.galleries.images import ImageStream, prefetch
 from crossimage.evaluation.metrics.base import INPUTS, Metric, OverParts, Setup
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.strips import Block, Extremes, Strip, strip
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 from crossimage.utils.progress import track
 from crossimage.utils.seeds import seed_of
 

@@ -22,7 +22,7 @@ from crossimage.evaluation.networks.open import ClassPredictor, NetworkName
 from crossimage.evaluation.networks.vgg import ContentDistance
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, mean_of, share_of
 from crossimage.evaluation.report.strips import Block, Extremes, strip
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 
 _BATCH_SIZE = 64
 _TOP = 5

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from crossimage.evaluation.galleries.moments import Moments
 from crossimage.evaluation.metrics.statistics import Statistics
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 from crossimage.utils.seeds import seed_of
 
 _FEWEST = 20

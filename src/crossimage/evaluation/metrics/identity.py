@@ -12,7 +12,7 @@ from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.report.figures import HIGHER, Figure, mean_of, share_of
 from crossimage.evaluation.report.strips import Block, Extremes, strip
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 
 
 class Identity(Metric):

@@ -16,12 +16,12 @@ from crossimage.data.sources.domains.data_set import DataSet, shown
 from crossimage.data.sources.domains.scan import scan_domains
 from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.pairs import align
-from crossimage.evaluation.galleries.base import evenly_spaced
 from crossimage.evaluation.galleries.images import center_square, prefetch, read_rgb
 from crossimage.evaluation.networks.vgg import RELU4_3, open_vgg
 from crossimage.evaluation.report.figures import HIGHER, Figure, library, mean_of, neither
 from crossimage.evaluation.report.plots import Histogram
 from crossimage.networks.layers.normalisation import instance_norm
+from crossimage.utils.numbers import evenly_spaced
 from crossimage.utils.seeds import seed_of
 
 SIZE = 256

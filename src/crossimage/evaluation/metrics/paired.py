@@ -21,7 +21,7 @@ from crossimage.evaluation.galleries.base import GalleryItem
 from crossimage.evaluation.galleries.images import GRAY
 from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.report.figures import HIGHER, LOWER, Figure, library, mean_of
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 from crossimage.utils.intensities import from_uint8, to_uint8
 
 _WINDOW = 11

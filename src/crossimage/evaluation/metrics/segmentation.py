@@ -22,7 +22,7 @@ from crossimage.evaluation.metrics.base import Metric, Setup
 from crossimage.evaluation.networks.palette import LOSSY, VOID
 from crossimage.evaluation.networks.segmenter import Segmenter
 from crossimage.evaluation.report.figures import HIGHER, Figure, library
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 
 _CHANCE = 1.1  # a per-class accuracy this many times that of a single class is above chance
 _SCORES = ("pixel", "class", "iou")

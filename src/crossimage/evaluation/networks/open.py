@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
@@ -98,6 +98,7 @@ class MetricNetworks:
 
     device: torch.device
     features_name: str = "inception"
+    _: KW_ONLY
     lpips_net: Backbone = "alex"
     lpips_weights: str | None = None
     classifier_path: Path | None = None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import heapq
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,6 +10,8 @@ from itertools import count
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
+
+from crossimage.utils.writing.pictures import data_url
 
 SHOWN = 6
 """Maximum number of strips in a block."""
@@ -95,11 +95,8 @@ def thumbnail(x: Tensor, kind: str) -> Thumbnail:
     if height > _MAX_HEIGHT:
         size = [_MAX_HEIGHT, max(1, round(width * _MAX_HEIGHT / height))]
         x = transforms.resize(x, size, antialias=True)
-    data = io.BytesIO()
     image = Image.fromarray(x.permute(1, 2, 0).contiguous().cpu().numpy())
-    image.save(data, "WEBP", quality=88)
-    text = base64.b64encode(data.getvalue()).decode("ascii")
-    return Thumbnail(f"data:image/webp;base64,{text}", kind)
+    return Thumbnail(data_url(image, "WEBP", quality=88), kind)
 
 
 def strip(

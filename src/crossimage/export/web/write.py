@@ -85,7 +85,7 @@ class Site:
 
     def _facts(self, letter: str, to: str) -> dict[str, Any]:
         model, networks = self._predictor, self._predictor.networks
-        source = letter if len(networks.letters) == 1 else networks.other(letter)
+        source = networks.source_of(letter)
         labels = networks.labels
         height, width = networks.fixed_size or model.config.crop
         return {
@@ -95,7 +95,7 @@ class Site:
             "labels": {n: labels.vectors(n, 1)[0].tolist() for n in labels.names} if labels else {},
             "channels": [networks.channels[source], networks.channels[letter]],
             "multiple": networks.multiple,
-            "smallest": max(networks.min_size, 4),
+            "smallest": model.min_size,
             "fixed": list(networks.fixed_size or ()),
             "size": min(height, width) // (networks.upscales if networks.upscales > 1 else 1),
             "upscales": networks.upscales,

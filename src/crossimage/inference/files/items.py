@@ -13,8 +13,8 @@ import numpy as np
 
 from crossimage.data.left_out import LeftOut
 from crossimage.data.sources.find import walk_images
+from crossimage.data.sources.results import SHEET_NAME
 from crossimage.inference.files.names import output_names
-from crossimage.inference.outputs import SHEET
 from crossimage.utils.manifest import is_manifest, known_files
 from crossimage.utils.paths import RealPaths
 
@@ -104,7 +104,7 @@ class FolderItems:
             if os.path.islink(path):
                 target = os.path.realpath(path)
                 folders.add(os.path.dirname(target))
-            if path.endswith(SHEET):
+            if path.endswith(SHEET_NAME):
                 return False
             keys.extend(hash(name.casefold()) for name in self._outputs(path[start:]))
         if any(is_manifest(os.path.basename(one.path)) for one in ignored):

@@ -21,13 +21,14 @@ from crossimage.inference.files.options import FileOptions
 from crossimage.inference.files.plan import Plan
 from crossimage.inference.files.results import WrittenFile
 from crossimage.inference.output_types import depth_of
-from crossimage.inference.outputs import Original, read_original, report_progress
+from crossimage.inference.outputs import Original, read_original
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.strips.engine import Strips, TooLargeError
 from crossimage.inference.strips.sources import FileRows, Header, Reading, read_header
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target
 from crossimage.utils.memory import show_size
+from crossimage.utils.progress import report_progress
 
 _USUAL = 4_000
 """Bytes per pixel that translations do not take in general; images with less are looked at."""

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crossimage.inference.files.results import Results
-from crossimage.utils.manifest import RESULT, Entry, parse_line, sha256_of
-from crossimage.utils.reading import open_data
+from crossimage.utils.manifest import RESULT, Entry, parse_line
+from crossimage.utils.reading import open_data, sha256_of
 
 _AT_ONCE = 1024  # inputs that threads look at together
 _OUTPUT, _RUN = b'{"output":"', b'"run":"'
@@ -221,9 +221,8 @@ def from_earlier_runs(ledger: Ledger, results: Results) -> tuple[int, str]:
         return 0, ""
     keys, runs, known = array("Q"), array("L"), dict[str, int]()
     for entry in _placed(ledger, results):
-        name = str(entry.input).replace("\\", "/").rpartition("/")[2]
         folder = entry.output.rpartition("/")[0]
-        keys.append(_key(repr((folder, name, entry.input_sha256, entry.target))))
+        keys.append(_key(repr((folder, *entry.task))))
         runs.append(known.setdefault(entry.run, len(known)))
     if not keys:
         return 0, ""

@@ -12,11 +12,11 @@ from crossimage.utils.numbers import check_fraction, whole
 from crossimage.utils.progress import ProgressCallback
 
 if TYPE_CHECKING:  # which need PyTorch
-    from crossimage.inference.halves import Half
+    from crossimage.inference.halves import Portion
     from crossimage.inference.inputs import ImageLike
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FileOptions:
     """How files are translated; :meth:`crossimage.Translator.translate_files` explains each option.
 
@@ -47,7 +47,7 @@ class FileOptions:
     seed: SupportsIndex | None = None
     truncation: float = 1.0
     size: int | None = None
-    half: Half | None = None
+    half: Portion | None = None
     format: str | None = None
     alpha: Opacity = "white"
     depth: ResultDepth = "auto"

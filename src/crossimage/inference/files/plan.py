@@ -16,6 +16,7 @@ from torch import Tensor
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.data.images.formats import Opacity
 from crossimage.data.left_out import LeftOut
+from crossimage.data.sources.results import SHEET_NAME
 from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.inference.files.items import FolderItems, Item, Items
 from crossimage.inference.files.ledger import ExpectedOutputs, input_state
@@ -28,23 +29,23 @@ from crossimage.inference.incoming import Incoming
 from crossimage.inference.input_files import as_inputs, find_inputs
 from crossimage.inference.inputs import FilesLike, ImageLike, fit_codes
 from crossimage.inference.output_types import suffix_for
-from crossimage.inference.outputs import SHEET
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.references import Reference, find_references, reference_styles
 from crossimage.inference.stores.places import open_results
 from crossimage.inference.styles import Draw
 from crossimage.inference.targets import Target
 from crossimage.labels import To
-from crossimage.utils.manifest import Entry, sha256_of
+from crossimage.utils.manifest import Entry
 from crossimage.utils.numbers import whole
 from crossimage.utils.paths import RealPaths, as_path
+from crossimage.utils.reading import sha256_of
 from crossimage.utils.seeds import seed_of
 
 ALL_LABELS = "all"
 """The target that stands for every label of a method with labels, one after the other."""
 
 
-class Share(NamedTuple):
+class AssignedInputs(NamedTuple):
     """Inputs that a process translates for another one.
 
     Attributes:
@@ -136,7 +137,7 @@ def make_plan(
     to: To | None,
     options: FileOptions,
     incoming: Incoming,
-    share: Share | None = None,
+    assigned: AssignedInputs | None = None,
 ) -> Plan:
     """Find the inputs and name the outputs, before anything is translated.
 
@@ -147,7 +148,7 @@ def make_plan(
         to: Name of the target domain, labels, or ``all`` of them.
         options: All other choices.
         incoming: Keeps the images that are not files.
-        share: Inputs that another process has found and named already, in place of ``paths``.
+        assigned: Inputs that another process has found and named already, in place of ``paths``.
     """
     out = local_path(out)
     results = open_results(out)
@@ -167,7 +168,7 @@ def make_plan(
     _check_alpha(predictor, targets[0], options.alpha)
     if isinstance(to, Tensor):
         targets[0].encode(1)  # all files get the same labels
-    if share is None:
+    if assigned is None:
         outputs = _titles(labels, samples) if labels else samples
         items, others, skipped = _find_items(
             paths, out, results, references, outputs, options, incoming
@@ -175,7 +176,7 @@ def make_plan(
         left_out += others
         planned = len(items) * len(targets) * samples
     else:
-        items, skipped, planned = share.items, [], share.planned
+        items, skipped, planned = assigned.items, [], assigned.planned
     seed = int(torch.randint(2**62, ())) if options.seed is None else whole(options.seed, "seed")
     half = HalfRule(predictor.networks, targets[0].source, options.half)
     style_half = HalfRule(predictor.networks, targets[0].letter, options.half, reference=True)
@@ -364,7 +365,7 @@ def _protect(
     real = RealPaths()
     protected = {real.of(path) for path in given}
     folders = {os.path.dirname(path) for path in protected}
-    for name in chain(*(item.outputs for item in items), (SHEET,) * sheet):
+    for name in chain(*(item.outputs for item in items), (SHEET_NAME,) * sheet):
         path = out / name
         if real.of_folder(path) in folders and real.of(path) in protected:
             raise ValueError(

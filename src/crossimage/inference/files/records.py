@@ -20,8 +20,8 @@ from crossimage.config import to_dict
 from crossimage.data.images.encoded import EncodedImage
 from crossimage.inference.predictor import Predictor
 from crossimage.labels import To
-from crossimage.utils.manifest import JOB, Entry, sha256_of
-from crossimage.utils.reading import read_data
+from crossimage.utils.manifest import JOB, Entry
+from crossimage.utils.reading import read_data, sha256_of
 
 
 class Records:

@@ -14,7 +14,7 @@ from typing import IO, Any, NamedTuple, Protocol, Self
 from crossimage.data.images.encoded import ImageFile
 from crossimage.utils.files import atomic
 from crossimage.utils.manifest import Entry, ManifestWriter, list_names, rewrite_list
-from crossimage.utils.reading import open_data
+from crossimage.utils.reading import sha256_of
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.temporary import leftovers
 
@@ -202,8 +202,7 @@ class FolderResults:
 
     def sha256(self, name: str) -> str:
         """Return the SHA-256 of a file."""
-        with open_data(Path(self._place + name)) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(Path(self._place + name))
 
     def image(self, name: str) -> ImageFile:
         """Return a result's path."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from crossimage.data.left_out import describe
+from crossimage.data.sources.results import SHEET_NAME
 from crossimage.inference.files.claims import claimed
 from crossimage.inference.files.items import EveryNth, Item, Items
 from crossimage.inference.files.job import MAX_SHEET_INPUTS, Job
@@ -25,14 +26,12 @@ from crossimage.inference.files.plan import Plan, make_plan
 from crossimage.inference.files.results import FolderResults
 from crossimage.inference.incoming import Incoming
 from crossimage.inference.inputs import FilesLike
-from crossimage.inference.outputs import SHEET, report_progress
 from crossimage.inference.predictor import Predictor
 from crossimage.inference.stores.shards import ShardResults
 from crossimage.labels import To
 from crossimage.utils.contact_sheet import Panel, sheet
-from crossimage.utils.manifest import NAME, RESULT, Entry
-from crossimage.utils.manifest import SHEET as SHEET_KIND
-from crossimage.utils.progress import StderrProgress
+from crossimage.utils.manifest import NAME, RESULT, SHEET, Entry
+from crossimage.utils.progress import StderrProgress, report_progress
 from crossimage.utils.writing.pictures import encoded
 
 
@@ -74,6 +73,32 @@ class Totals:
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     left_out: str | None = None
     notes: list[str] = field(default_factory=list)
+
+
+def check_translated(plan: Plan, totals: Totals, skipped: Sequence[tuple[Path, str]]) -> None:
+    """Refuse to end without any result.
+
+    Args:
+        plan: What was to be translated.
+        totals: The results.
+        skipped: The inputs that could not be translated, each with the reason.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if skipped and not totals.written and not totals.existing:
+        raise ValueError(
+            f"none of the {len(plan.items)} inputs could be translated; the first: {skipped[0][1]}"
+        )
+
+
+def outdated_notes(done: DoneInputs) -> list[str]:
+    """Return notes on inputs that are translated again."""
+    return [
+        f"{number} {'input' if number == 1 else 'inputs'} translated again: earlier results are "
+        f"{reason}"
+        for reason, number in done.outdated.items()
+    ]
 
 
 def ignore(*_: object) -> None:
@@ -184,44 +209,46 @@ def _carry_out(
         if ledger is not None and options.shard is not None:
             check_same(ledger, plan)
 
-        def waiting() -> Iterator[Item]:
-            if done is None:
-                yield from mine
-                return
-            for item, is_done in done.split(mine, plan.expected, pool):
-                if not is_done:
-                    yield item
-                    continue
-                totals.existing += each
-                on_existing(item)
-                if plan.sheet and len(shown_done) < MAX_SHEET_INPUTS:
-                    shown_done.append(item)
-                advance(each)
+        def exists(item: Item) -> None:
+            on_existing(item)
+            if plan.sheet and len(shown_done) < MAX_SHEET_INPUTS:
+                shown_done.append(item)
 
         options = replace(options, progress=shown or options.progress)
         job = Job(predictor, plan, options, pool, advance, list_name, wrote)
-        job.run(waiting())
-        if job.skipped and not totals.written and not totals.existing:
-            raise ValueError(
-                f"none of the {len(plan.items)} inputs could be translated; the first: "
-                f"{job.skipped[0][1]}"
-            )
+        job.run(mine if done is None else not_done(mine, plan, done, pool, totals, advance, exists))
+        check_translated(plan, totals, job.skipped)
         if plan.sheet and totals.written and options.shard is None:  # a sheet shows all inputs
             _write_sheet(plan, job.rows_with(shown_done))
     totals.skipped = [*plan.skipped, *job.skipped]
     totals.left_out = describe(plan.left_out)
-    outdated = done.outdated if done else {}
     totals.notes = [
         *plan.notes,
-        *(
-            f"{number} {'input' if number == 1 else 'inputs'} translated again: earlier results "
-            f"are {reason}"
-            for reason, number in outdated.items()
-        ),
+        *(outdated_notes(done) if done else ()),
         *(_replaced(plan) if totals.written else ()),
         *job.notes(),
     ]
     return totals
+
+
+def not_done(
+    items: Items,
+    plan: Plan,
+    done: DoneInputs,
+    pool: ThreadPoolExecutor,
+    totals: Totals,
+    advance: Callable[[int], None],
+    on_existing: Callable[[Item], None] = ignore,
+) -> Iterator[Item]:
+    """Yield the inputs that are not done, and count the results of the others."""
+    each = len(plan.targets) * plan.samples
+    for item, is_done in done.split(items, plan.expected, pool):
+        if is_done:
+            totals.existing += each
+            on_existing(item)
+            advance(each)
+        else:
+            yield item
 
 
 def _share(plan: Plan, options: FileOptions) -> Items:
@@ -280,5 +307,5 @@ def _write_sheet(plan: Plan, rows: Sequence[list[Tensor]]) -> None:
     def fill(file: IO[bytes]) -> None:
         file.write(encoded(contact_sheet))
 
-    written = plan.results.write(SHEET, fill)
-    plan.results.add(NAME, [written.recorded(Entry(SHEET, kind=SHEET_KIND))])
+    written = plan.results.write(SHEET_NAME, fill)
+    plan.results.add(NAME, [written.recorded(Entry(SHEET_NAME, kind=SHEET))])

@@ -18,7 +18,8 @@ from crossimage.data.images.encoded import ImageFile
 from crossimage.data.shards.index import read_index
 from crossimage.data.shards.member import Member
 from crossimage.inference.files.results import FolderResults, State, WrittenFile
-from crossimage.utils.manifest import JOB, Entry, sha256_of
+from crossimage.utils.manifest import JOB, Entry
+from crossimage.utils.reading import sha256_of
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.scratch import scratch_folder
 

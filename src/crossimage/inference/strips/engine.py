@@ -83,7 +83,7 @@ class StripEngine:
         smallest: int,
     ) -> None:
         self._method, self._device, self._bf16, self._name = method, device, bf16, name
-        self._smallest = max(method.min_size, smallest)
+        self._smallest = smallest
         self.budget = Budget(memory, device)
         self.fell_back = False
         self._prepared = 0 if bf16 else prepared_bytes(method)

@@ -19,7 +19,7 @@ from crossimage.networks.layers.normalisation import (
 )
 from crossimage.networks.masked_residual import ClassBatchNorm
 from crossimage.networks.pretrained import STATISTICS_EPS, with_statistics
-from crossimage.utils.arguments import exact
+from crossimage.utils.devices import exact
 
 
 class ChannelStatistics(NamedTuple):

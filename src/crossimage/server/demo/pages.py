@@ -17,7 +17,6 @@ from starlette.staticfiles import StaticFiles
 
 from crossimage.data.images.files import probe
 from crossimage.labels import To
-from crossimage.methods.base import Method
 from crossimage.server.demo.directions import Directions, style_directions
 from crossimage.server.demo.fields import DemoFields, PreviewFields, TargetFields
 from crossimage.server.demo.images import PageImages
@@ -119,8 +118,7 @@ class DemoPages:
             if networks.labels else [],
             "styles_of_all": translator.random_styles.are_mapped,
             "random": translator.multimodal,
-            "references": networks.style_dim > 0
-            and networks.kind.encode_style is not Method.encode_style,
+            "references": networks.style_dim > 0 and networks.encodes_styles,
             "trained": min(config.crop),
             "resizes": not networks.classes and networks.fixed_size is None
             and networks.layout != "super_resolution",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from crossimage.inference.references import find_references, reference_styles
 from crossimage.inference.translator import Translator
 from crossimage.labels import To
 from crossimage.utils.paths import plain
+from crossimage.utils.writing.pictures import encoded
 from crossimage.utils.writing.scratch import scratch_folder
 
 _DIGITS = 4  # of the numbers of a style
@@ -178,6 +178,4 @@ def preview_image(model: Translator, image: Path, to: To | None, size: int | Non
         x = x if size is None else resize_shortest_side(x, size)
         shown = to_pil(model.fit_size(x)[0])
     shown.thumbnail((_MOST_SHOWN, _MOST_SHOWN))
-    data = BytesIO()
-    shown.save(data, "PNG")
-    return data.getvalue()
+    return encoded(shown)

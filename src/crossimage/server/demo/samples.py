@@ -16,6 +16,7 @@ from crossimage.data.sources.folders import Domain
 from crossimage.data.sources.labelled import LabelledDomain
 from crossimage.inference.translator import Translator
 from crossimage.training.recorded import recorded_data, recorded_domains
+from crossimage.utils.numbers import evenly_spaced
 from crossimage.utils.writing.pictures import save_png
 
 T = TypeVar("T")
@@ -138,6 +139,4 @@ def _reduced(model: Translator, domains: Sequence[Domain], folder: Path) -> Samp
 
 def _spread(items: Sequence[T], most: int) -> list[T]:
     """Return at most so many items, evenly spaced."""
-    if len(items) <= most:
-        return list(items)
-    return [items[i * len(items) // most] for i in range(most)]
+    return [items[index] for index in evenly_spaced(len(items), most)]

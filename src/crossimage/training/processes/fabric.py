@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from crossimage.training.processes import no_compiler
 from crossimage.training.processes.watchdog import LostProcessError, tie_to_first, watch_others
-from crossimage.utils.arguments import find_device, has_bf16
+from crossimage.utils.devices import find_device, has_bf16
 
 
 def _has_version(

@@ -20,7 +20,8 @@ from crossimage.training.listener import Listener
 from crossimage.training.processes.communication import Processes
 from crossimage.training.resume import read_facts
 from crossimage.utils.machine.cores import Load, cores
-from crossimage.utils.machine.threads import Threads, choose_threads, numbered, threads_set
+from crossimage.utils.machine.threads import Threads, choose_threads, threads_set
+from crossimage.utils.texts.counts import counted
 
 _WORK = 10**11
 """Weights times pixels of a batch from which another thread gains enough: with less, it makes a
@@ -98,27 +99,28 @@ class RunThreads:
         differ = "from here on its weights differ in their last bits from those without the change"
         if wanted and wanted != before:
             self._listener.warn(
-                f"the run was made with {numbered(before)} and goes on with {wanted}, as set; "
-                f"{differ}"
+                f"the run was made with {counted(before, 'thread')} and goes on with {wanted}, as "
+                f"set; {differ}"
             )
             return wanted
         if before > there and not wanted:
             why = f"{variable} sets" if variable else "this process may use cores"
             self._listener.warn(
-                f"the run was made with {numbered(before)} and goes on with {there}, as many as "
-                f"{why}; {differ}, and threads={before} keeps the number, at the cost of speed"
+                f"the run was made with {counted(before, 'thread')} and goes on with {there}, as "
+                f"many as {why}; {differ}, and threads={before} keeps the number, at the cost of "
+                "speed"
             )
             return there
         others = self._load.others() if before > 1 else 0.0
         busy = ""
         if before > max(1, round(there - others)):
             used = (
-                f"other programs keep {others:.1f} of {numbered(there, 'core')} busy"
+                f"other programs keep {others:.1f} of {counted(there, 'core')} busy"
                 if before <= there
-                else f"this process may use {numbered(there, 'core')}"
+                else f"this process may use {counted(there, 'core')}"
             )
             busy = f", although {used} (threads=N sets another number; {differ})"
-        self._listener.say(f"using {numbered(before)}: as before{busy}")
+        self._listener.say(f"using {counted(before, 'thread')}: as before{busy}")
         return before
 
 

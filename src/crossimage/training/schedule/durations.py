@@ -44,6 +44,17 @@ def roughly(seconds: float) -> str:
     return f"{max(1, round(seconds))} second{'' if round(seconds) <= 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """Return a duration in the two largest units: ``7 s``, ``2 min 05 s``, ``2 d 7 h``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
 def option(seconds: float) -> str:
     """Return a duration as options take it, in the largest unit that makes it a whole number."""
     whole = math.ceil(seconds)

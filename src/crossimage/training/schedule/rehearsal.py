@@ -113,11 +113,11 @@ def _measure_evaluation(trainer: Trainer) -> float:
     clock, device = timetable.clock, trainer.fabric.device
     with processes.together():
         if processes.first:
-            evaluations.open(trainer.translator, device)
+            evaluations.open(trainer.translating, device)
     began = clock()
     with processes.together():
         if processes.first:
-            evaluations.compute(trainer.translator, device, trainer.step)
+            evaluations.compute(trainer.translating, device, trainer.step)
     return clock() - began
 
 

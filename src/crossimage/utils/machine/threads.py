@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from crossimage.utils.machine.cores import Load, cores
+from crossimage.utils.texts.counts import counted
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -35,12 +36,7 @@ class Threads:
 
     def __str__(self) -> str:
         """Describe the choice in one line."""
-        return f"using {numbered(self.count)}: {self.why}"
-
-
-def numbered(count: int, noun: str = "thread") -> str:
-    """Return a count with its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+        return f"using {counted(self.count, 'thread')}: {self.why}"
 
 
 def threads_set() -> str | None:
@@ -64,7 +60,7 @@ def choose_threads(
     """
     there = cores()
     if wanted:
-        more = f", more than the {numbered(there, 'core')} it may use" if wanted > there else ""
+        more = f", more than the {counted(there, 'core')} it may use" if wanted > there else ""
         return Threads(wanted, f"as set{more}")
     if variable := threads_set():
         return Threads(torch.get_num_threads(), f"as {variable} says")
@@ -73,15 +69,15 @@ def choose_threads(
         why = f"networks and images are so small that more than {enough} would gain little"
         most, small = max(1, enough), True
     else:
-        why, small = f"it may use {numbered(there, 'core')}, and nothing else does", False
+        why, small = f"it may use {counted(there, 'core')}, and nothing else does", False
     if most == 1 and not small:
-        return Threads(1, f"it may use {numbered(there, 'core')}")
+        return Threads(1, f"it may use {counted(there, 'core')}")
     others = (load or Load()).others() if most > 1 else 0.0
     free = max(1, round(there - others))
     hint = f" ({remedy})" if remedy else ""
     if free >= most:
         return Threads(most, f"{why}{hint if small else ''}")
-    why = f"other programs keep {others:.1f} of {numbered(there, 'core')} busy{hint}"
+    why = f"other programs keep {others:.1f} of {counted(there, 'core')} busy{hint}"
     return Threads(free, why, fewer=True)
 
 

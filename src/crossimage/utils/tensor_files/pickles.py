@@ -40,7 +40,7 @@ class Storage(NamedTuple):
     size: int
 
 
-class Outline(NamedTuple):
+class PickledTensor(NamedTuple):
     """A tensor in a pickle.
 
     Attributes:
@@ -79,7 +79,7 @@ def follow(content: io.BytesIO, most: int = MAX_WORK) -> Any:
         most: How much work its steps may be, in that of pushing a number.
 
     Returns:
-        Plain values; :class:`Outline` for tensors and :class:`Other` for other objects.
+        Plain values; :class:`PickledTensor` for tensors and :class:`Other` for other objects.
 
     Raises:
         ValueError: It is not a pickle, or not one of plain data and tensors.
@@ -100,7 +100,7 @@ def follow(content: io.BytesIO, most: int = MAX_WORK) -> Any:
     return machine.result
 
 
-def total(content: Any, number: Callable[[Outline], int]) -> int:
+def total(content: Any, number: Callable[[PickledTensor], int]) -> int:
     """Return the sum of a number over all tensors in a pickle's value.
 
     What is referred to several times is looked at once, and counts each time.
@@ -117,7 +117,7 @@ def total(content: Any, number: Callable[[Outline], int]) -> int:
     def measure(value: Any, depth: int) -> tuple[int, int, int]:
         """Return the sum, the number of values and the levels below this one."""
         kind = type(value)
-        if kind is Outline:
+        if kind is PickledTensor:
             return number(value), 1, 0
         if kind not in _HOLDERS:
             return 0, 1, 0
@@ -285,7 +285,7 @@ class _Machine:
 
     def _build(self, _: Any) -> None:
         self.stack.pop()  # attributes, of which none matters
-        if isinstance(self.stack[-1], Outline | Storage):
+        if isinstance(self.stack[-1], PickledTensor | Storage):
             raise ValueError("it holds a tensor with attributes, which is not read")
 
     def _binpersid(self, _: Any) -> None:
@@ -305,7 +305,7 @@ def _called(function: Any, arguments: Any) -> Any:
             raise ValueError("it holds a tensor without memory")
         if not all(map(_is_count, numbers)):
             raise ValueError(f"it holds a tensor of the shape {shown(shape)}")
-        return Outline(storage, offset, tuple(shape), tuple(strides))
+        return PickledTensor(storage, offset, tuple(shape), tuple(strides))
     if name in _PARAMETERS:
         return arguments[0]
     if name in _TYPED:

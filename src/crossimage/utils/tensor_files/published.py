@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
-from crossimage.utils.reading import open_data
+from crossimage.utils.reading import sha256_of
 from crossimage.utils.tensor_files.torch_files import read_pickle
 from crossimage.utils.texts.shown import cut
 
@@ -41,8 +40,7 @@ class Weights:
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of the file."""
-        with open_data(self.path) as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256_of(self.path)
 
     @property
     def published(self) -> bool:

@@ -16,7 +16,7 @@ import zlib
 from typing import IO, Any
 
 from crossimage.utils.tensor_files.archives import check_plain, open_archive
-from crossimage.utils.tensor_files.pickles import MAX_WORK, Outline, Storage, follow, total
+from crossimage.utils.tensor_files.pickles import MAX_WORK, PickledTensor, Storage, follow, total
 from crossimage.utils.texts.shown import cut, shown
 
 _MAX_PICKLE = 32 << 20
@@ -135,9 +135,9 @@ def _check_tensors(content: Any, sizes: dict[str, int], left: int) -> None:
     """Refuse tensors that overlap in memory, or need more than the file has."""
     storages: dict[str, Storage] = {}
 
-    def checked(outline: Outline) -> int:
+    def checked(tensor: PickledTensor) -> int:
         """Return the bytes of a tensor."""
-        storage = outline.storage
+        storage = tensor.storage
         bytes_each = _ITEM_SIZES.get(storage.kind)
         if bytes_each is None:
             raise ValueError(f"it holds tensors of an unknown type ({cut(storage.kind)})")
@@ -145,8 +145,8 @@ def _check_tensors(content: Any, sizes: dict[str, int], left: int) -> None:
             raise ValueError(f"the memory of a tensor ({cut(storage.key)}) is missing or too short")
         if storages.setdefault(storage.key, storage) != storage:
             raise ValueError("two tensors disagree on the memory that they share")
-        _check_strides(outline)
-        return math.prod(outline.shape) * bytes_each
+        _check_strides(tensor)
+        return math.prod(tensor.shape) * bytes_each
 
     described = total(content, checked)
     needed = sum(s.size * _ITEM_SIZES[s.kind] for s in storages.values())
@@ -154,23 +154,23 @@ def _check_tensors(content: Any, sizes: dict[str, int], left: int) -> None:
         raise ValueError("its tensors have many times the size of the file")
 
 
-def _check_strides(outline: Outline) -> None:
+def _check_strides(tensor: PickledTensor) -> None:
     """Refuse a tensor whose elements share memory, or lie outside of it."""
-    dimensions = sorted(zip(outline.strides, outline.shape, strict=True))
+    dimensions = sorted(zip(tensor.strides, tensor.shape, strict=True))
     if len(dimensions) > _MAX_DIMENSIONS:
         raise ValueError(f"it holds a tensor of {len(dimensions)} dimensions")
-    if 0 in outline.shape:
+    if 0 in tensor.shape:
         return
     end = 0  # the largest distance between two elements so far
     for stride, length in dimensions:
         if length > 1 and stride <= end:
             raise ValueError(
-                f"it holds a tensor of the shape {shown(list(outline.shape))} whose elements "
+                f"it holds a tensor of the shape {shown(list(tensor.shape))} whose elements "
                 "share memory"
             )
         end += stride * (length - 1)
-    if outline.offset + end >= outline.storage.size:
+    if tensor.offset + end >= tensor.storage.size:
         raise ValueError(
-            f"it holds a tensor of the shape {shown(list(outline.shape))}, for which its memory "
+            f"it holds a tensor of the shape {shown(list(tensor.shape))}, for which its memory "
             "is too short"
         )

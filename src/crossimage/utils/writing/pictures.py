@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 
@@ -22,6 +23,18 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     data = BytesIO()
     image.save(data, kind, **options)
     return data.getvalue()
+
+
+def data_url(image: Image.Image, kind: str = "PNG", **options: object) -> str:
+    """Return an image as a ``data:`` URL, for pages that need no other file.
+
+    Args:
+        image: The image.
+        kind: The format, by Pillow's name.
+        options: Pillow's options of the format.
+    """
+    content = b64encode(encoded(image, kind, **options)).decode("ascii")
+    return f"data:image/{kind.lower()};base64,{content}"
 
 
 def save_png(image: Image.Image, path: Path) -> None:

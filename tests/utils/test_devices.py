@@ -1,9 +1,9 @@
-"""Checks of devices, and generators from seeds."""
+"""Checks of devices."""
 
 import pytest
 import torch
 
-from crossimage.utils.arguments import exact, find_device, seeded
+from crossimage.utils.devices import exact, find_device
 
 
 def test_a_device_that_cannot_be_used_is_named() -> None:
@@ -45,11 +45,3 @@ def test_float64_is_computed_on_the_cpu_where_the_gpu_has_none() -> None:
     for x in (values, values.as_subclass(OnApple)):
         found = exact(x)
         assert found.dtype == torch.float64 and torch.equal(found, expected)
-
-
-def test_a_seed_means_the_same_every_time_and_has_at_most_64_bits() -> None:
-    first, second = (torch.rand(3, generator=seeded(7)) for _ in range(2))
-    assert torch.equal(first, second)
-    for seed in (2**64, -(2**63) - 1):
-        with pytest.raises(ValueError, match="seed must have at most 64 bits"):
-            seeded(seed)

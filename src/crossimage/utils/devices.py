@@ -1,15 +1,13 @@
-"""Checks of devices, and what a device lacks; generators from seeds."""
+"""Checks of devices, and what a device lacks."""
 
 from __future__ import annotations
 
 import os
-from typing import SupportsIndex
 
 import torch
 from torch import Tensor
 
 from crossimage.utils.names import check_device_name
-from crossimage.utils.numbers import seed_number
 
 
 def find_device(name: str | torch.device) -> torch.device:
@@ -48,15 +46,6 @@ def has_bf16(device: torch.device) -> bool:
 def exact(values: Tensor) -> Tensor:
     """Return values in float64: on their device, or on the CPU where the device has no float64."""
     return (values.cpu() if values.device.type == "mps" else values).double()
-
-
-def seeded(seed: SupportsIndex) -> torch.Generator:
-    """Return a generator on the CPU, so that a seed means the same on every device.
-
-    Raises:
-        ValueError: The seed is not an integer or needs more than 64 bits.
-    """
-    return torch.Generator().manual_seed(seed_number(seed))
 
 
 def _has_mps() -> bool:
