@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.images.formats import EXPECTED
@@ -135,6 +135,34 @@ class Domain:
         """Iterate over the class names of all training or test images; nothing if unknown."""
         indices = self.class_indices if split == "train" else self.test_class_indices
         return (self.classes[index] for index in indices)
+
+    def holding_out(self, indices: Collection[int]) -> Self:
+        """Return the domain with some of its training images in place of its test images."""
+        kept = [index for index in range(len(self.train)) if index not in indices]
+        tests = sorted(indices)
+        if self.class_indices:
+            test_classes = [self.class_indices[i] for i in tests]
+        else:
+            known = {name: index for index, name in enumerate(self.classes)}
+            folders = [self.below_root(self.train[i], "train").parts[0] for i in tests]
+            in_folders = known and all(folder in known for folder in folders)
+            test_classes = [known[folder] for folder in folders] if in_folders else []
+        return replace(
+            self,
+            train=tuple(self.train[index] for index in kept),
+            test=tuple(self.train[index] for index in tests),
+            lines=tuple(self.lines[index] for index in kept if self.lines),
+            class_indices=tuple(self.class_indices[i] for i in kept if self.class_indices),
+            test_class_indices=tuple(test_classes),
+            test_root=self.train_root,
+        )
+
+    def with_tests_of(self, other: Self) -> Self:
+        """Return the domain with the test images of another one."""
+        return replace(
+            self, test=other.test, test_class_indices=other.test_class_indices,
+            test_root=other.test_root, test_from=other.test_from,
+        )  # fmt: skip
 
 
 def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 3) -> Domain:
