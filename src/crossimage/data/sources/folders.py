@@ -18,7 +18,13 @@ from crossimage.data.shards.index import is_shard
 from crossimage.data.shards.member import Member
 from crossimage.data.shards.names import names_shards, shown_shards
 from crossimage.data.sources.choose import choose
-from crossimage.data.sources.find import FoundFiles, check_image, find_files, judge, visible_folders
+from crossimage.data.sources.find import (
+    FoundFiles,
+    find_files,
+    is_image_file,
+    visible_folders,
+    why_left_out,
+)
 from crossimage.data.sources.lists import read_list
 from crossimage.data.sources.partner_folders import partner_folder, without_partners
 from crossimage.data.sources.split_names import SPLIT_NAMES, SplitName, one_of, split_folders
@@ -292,13 +298,13 @@ def _without_split(folder: Path, rules: DataRules) -> tuple[LeftOut, ...]:
     if rules == 1:
         return ()
     files = sorted(path for path in folder.iterdir() if path.is_file()) if rules == 3 else []
-    loose = [LeftOut(OUTSIDE, path.name, str(path)) for path in files if judge(path) is None]
+    loose = [LeftOut(OUTSIDE, path.name, str(path)) for path in files if why_left_out(path) is None]
     names = visible_folders(folder, rules)
     known = {name for group in split_folders(names, rules).values() for name in group}
     others = [
         LeftOut(NO_SPLIT, name, str(folder / name))
         for name in names
-        if name not in known and any(map(check_image, (folder / name).rglob("*")))
+        if name not in known and any(map(is_image_file, (folder / name).rglob("*")))
     ]
     return (*others, *loose)
 
