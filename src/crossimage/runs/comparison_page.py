@@ -19,6 +19,7 @@ from crossimage.utils.html import page_template
 from crossimage.utils.plots.curves import FRAME, CurvePlot, Points, plot_of
 from crossimage.utils.reading import open_data
 from crossimage.utils.streams import printable
+from crossimage.utils.texts.counts import listed
 from crossimage.utils.writing.folders import make_folder
 
 _MARK = '<meta name="generator" content="crossimage compare">'
@@ -82,7 +83,7 @@ def write_comparison(comparison: Comparison, out: Path) -> list[str]:
     _, scale, unit = next(row for row in _UNITS if longest >= row[0])
     command = ["crossimage", "compare", *(str(r.run) for r in comparison.records)]
     page = page_template("comparison.html").render(
-        title=f"{_and(comparison.titles)} compared",
+        title=f"{listed(comparison.titles)} compared",
         comparison=comparison,
         notes=notes,
         players=_curves(comparison, scale),
@@ -195,7 +196,3 @@ def _embedded(path: Path) -> str | None:
     file = BytesIO()
     shown.save(file, "WEBP", quality=85)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]])
