@@ -21,6 +21,7 @@ from crossimage.utils.machine.slurm import adopt_slurm_tasks
 from crossimage.utils.names import check_device_name
 from crossimage.utils.numbers import whole
 from crossimage.utils.paths import as_path
+from crossimage.utils.texts.counts import listed, verb
 from crossimage.utils.texts.help_text import fill
 from crossimage.utils.texts.setting_names import setting_of
 
@@ -152,8 +153,7 @@ def _check_complete(known: dict[str, Any]) -> None:
     names = {"recipe": "a recipe or method", "data": "--data"}
     missing = [name for key, name in names.items() if known[key] is None]
     if missing:
-        what = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing)
-        what += " are missing" if missing[1:] else " is missing"
+        what = f"{listed(missing)} {verb(len(missing), 'are')} missing"
         if known["finish"]:
             raise ValueError(
                 f"{what}; a run that has begun is ended with `crossimage train --resume "

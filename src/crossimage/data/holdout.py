@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from crossimage.config import Layout
 from crossimage.data.sources.folders import Domain
@@ -62,7 +62,12 @@ def hold_out(layout: Layout, domains: Sequence[D], share: float) -> tuple[D, ...
     for rows, indices in zip(references, chosen, strict=True):
         for number, index in (place for row in indices for place in rows[row]):
             held[number].add(index)
-    return tuple(_split(domain, held[number]) for number, domain in enumerate(domains))
+    return tuple(
+        replace(domain.holding_out(held[number]), test_from=f"{HELD_OUT_OF}{domain.train_from}")
+        if held[number]
+        else domain
+        for number, domain in enumerate(domains)
+    )
 
 
 def describe_held_out(before: Sequence[Domain], after: Sequence[Domain], share: float) -> list[str]:
@@ -227,30 +232,3 @@ def _has_classes(domain: Domain) -> bool:
 
 def _files(domains: Sequence[Domain], row: _Reference) -> Row:
     return tuple(dict.fromkeys(domains[number].train[index] for number, index in row))
-
-
-def _split(domain: D, held: set[int]) -> D:
-    """Return a domain some of whose training images are test images instead."""
-    if not held:
-        return domain
-    kept = [index for index in range(len(domain.train)) if index not in held]
-    tests = sorted(held)
-    test_classes = [domain.class_indices[i] for i in tests] if domain.class_indices else None
-    if test_classes is None:
-        known = {name: index for index, name in enumerate(domain.classes)}
-        folders = [domain.below_root(domain.train[i], "train").parts[0] for i in tests]
-        in_folders = known and all(folder in known for folder in folders)
-        test_classes = [known[folder] for folder in folders] if in_folders else []
-    changes: dict[str, Any] = {
-        "train": tuple(domain.train[index] for index in kept),
-        "test": tuple(domain.train[index] for index in tests),
-        "lines": tuple(domain.lines[index] for index in kept) if domain.lines else (),
-        "class_indices": tuple(domain.class_indices[i] for i in kept if domain.class_indices),
-        "test_class_indices": tuple(test_classes),
-        "test_root": domain.train_root,
-        "test_from": f"{HELD_OUT_OF}{domain.train_from}",
-    }
-    if isinstance(domain, LabelledDomain):
-        changes["values"] = tuple(domain.values[index] for index in kept)
-        changes["test_values"] = tuple(domain.values[index] for index in tests)
-    return replace(domain, **changes)

@@ -12,7 +12,7 @@ _NAMED = 20
 
 
 def too_many(unreadable: int, total: int) -> bool:
-    """Whether more than 5 % of ``total`` images are unreadable."""
+    """Return whether more than 5 % of ``total`` images are unreadable."""
     return unreadable * _TOLERATED > total
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from crossimage.config import DataRules, Layout
 from crossimage.data.holdout import HELD_OUT_OF, D, hold_out
@@ -18,9 +17,6 @@ from crossimage.data.sources.split_names import split_folders, split_in
 
 VALIDATION = 0.1
 """Share of the training images that is held out for validation."""
-
-_OF_TESTS = ("test", "test_class_indices", "test_values", "test_root", "test_from")
-"""Fields of a domain that are about its test images."""
 
 
 def split_validation(
@@ -48,7 +44,7 @@ def split_validation(
     given = _given(layout, domains, rules)
     if given is not None:
         return given
-    alone = tuple(_without_tests(domain) for domain in domains)
+    alone = tuple(domain.holding_out(()) for domain in domains)  # without test images
     # images to learn to generate from are held out one by one
     split = hold_out("unpaired" if layout == "single" else layout, alone, VALIDATION)
     for domain in split:
@@ -59,10 +55,7 @@ def split_validation(
                 f"least {round(1 / VALIDATION)} in all per domain or class, or a folder val beside "
                 "the folder test, or leave out evaluate_every"
             )
-    rest = (
-        replace(own, **{key: getattr(domain, key) for key in _OF_TESTS if hasattr(domain, key)})
-        for domain, own in zip(domains, split, strict=True)
-    )
+    rest = (own.with_tests_of(domain) for domain, own in zip(domains, split, strict=True))
     return tuple(rest), split
 
 
@@ -87,14 +80,6 @@ def describe_validation(domains: Sequence[Domain], validation: Sequence[Domain])
     )
 
 
-def _without_tests(domain: D) -> D:
-    """Return a domain as if it had no test images."""
-    empty: dict[str, Any] = {
-        key: () for key in _OF_TESTS if isinstance(getattr(domain, key, None), tuple)
-    }
-    return replace(domain, **empty)
-
-
 def _given(
     layout: Layout, domains: Sequence[D], rules: DataRules
 ) -> tuple[tuple[D, ...], tuple[D, ...]] | None:
@@ -116,7 +101,7 @@ def _given(
         entry, root, images = one
         origin = entry.name if root == Path(entry.path) else f"{entry.name}/{root.name}"
         validation.append(
-            replace(_without_tests(domain), test=images, test_root=root, test_from=origin)
+            replace(domain.holding_out(()), test=images, test_root=root, test_from=origin)
         )
     aligned: Sequence[Domain] = validation
     if layout == "paired" or domains[0].half is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from crossimage.data.data_report import DataReport
 from crossimage.data.sources.folders import Domain, Split
@@ -47,13 +48,18 @@ class Diagnosis:
     copies: dict[tuple[str, Split], int] = field(default_factory=dict)
 
     @property
+    def state(self) -> Literal["stops", "warnings", "ready"]:
+        """The verdict in one word."""
+        return "stops" if self.problems else "warnings" if self.warnings else "ready"
+
+    @property
     def verdict(self) -> str:
         """The verdict in one sentence."""
-        if self.problems:
-            return f"Training would stop: {counted(len(self.problems), 'problem')}."
-        if self.warnings:
-            return f"Ready to train, with {counted(len(self.warnings), 'warning')}."
-        return "Ready to train."
+        return {
+            "stops": f"Training would stop: {counted(len(self.problems), 'problem')}.",
+            "warnings": f"Ready to train, with {counted(len(self.warnings), 'warning')}.",
+            "ready": "Ready to train.",
+        }[self.state]
 
 
 def diagnose(report: DataReport, appearances: Appearances, *, sized: bool = True) -> Diagnosis:

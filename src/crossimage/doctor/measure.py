@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from crossimage.utils.texts.counts import counted
+
 if TYPE_CHECKING:  # what only the process that trains imports
     from crossimage.config import Config
     from crossimage.data.samples.datasets import ImageDataset
@@ -204,8 +206,7 @@ def _name_of(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple's GPU"
-    threads = torch.get_num_threads()
-    return f"this CPU, {threads} thread{'s' if threads > 1 else ''}"
+    return f"this CPU, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def _memory() -> int | None:

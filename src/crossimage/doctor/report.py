@@ -18,6 +18,7 @@ from crossimage.training.schedule.durations import roughly
 from crossimage.utils.files import write_text
 from crossimage.utils.html import page_template
 from crossimage.utils.streams import printable
+from crossimage.utils.texts.counts import counted
 from crossimage.utils.writing.folders import make_folder
 
 _SAMPLES = 6  # on the page
@@ -54,11 +55,10 @@ def describe_estimate(estimate: Estimate) -> str:
             f"{roughly(LIMIT * estimate.total)}."
         )
     memory = f" and {size(estimate.memory)} of memory" if estimate.memory else ""
-    of = f"{estimate.steps} step{'s' if estimate.steps > 1 else ''}"
     return (
-        f"Estimate from {of} on {estimate.device}: {estimate.seconds:.3g} s per step{memory}; the "
-        f"{estimate.total:,} steps configured take about {roughly(estimate.total_seconds)}, "
-        "without sample sheets and checkpoints."
+        f"Estimate from {counted(estimate.steps, 'step')} on {estimate.device}: "
+        f"{estimate.seconds:.3g} s per step{memory}; the {estimate.total:,} steps configured take "
+        f"about {roughly(estimate.total_seconds)}, without sample sheets and checkpoints."
     )
 
 
@@ -93,7 +93,7 @@ def as_json(examination: Examination) -> dict[str, Any]:
         "crossimage": __version__,
         "data": printable(report.data),
         "recipe": examination.recipe,
-        "verdict": "stops" if diagnosis.problems else "warnings" if diagnosis.warnings else "ready",
+        "verdict": diagnosis.state,
         "problems": [printable(text) for text in diagnosis.problems],
         "warnings": [
             {"text": printable(warning.text), "command": warning.command}
@@ -158,7 +158,6 @@ def _page(examination: Examination) -> str:
         names=[report.data, *(split.domain for split in report.splits)],
         recipe=examination.recipe,
         diagnosis=diagnosis,
-        state="stops" if diagnosis.problems else "warns" if diagnosis.warnings else "ready",
         splits=report.splits,
         samples=samples,
         unshown=problem,

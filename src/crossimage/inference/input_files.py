@@ -18,10 +18,10 @@ from crossimage.data.shards.index import find_member
 from crossimage.data.shards.names import names_shards
 from crossimage.data.sources.find import (
     NameIndex,
-    check_image,
     find_cycle,
     find_files,
-    judge,
+    is_image_file,
+    why_left_out,
     without_results,
 )
 from crossimage.data.sources.lists import find_entry, list_entries
@@ -247,7 +247,7 @@ def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile
         )
     listed = _without_cycles([base / name for name in names], base, found)
     folders = [path for path in listed if path.is_dir()]
-    kept = set(without_results([path for path in listed if check_image(path)], found.left_out))
+    kept = set(without_results([path for path in listed if is_image_file(path)], found.left_out))
     for path in listed:
         if "**" in rest and any(folder in path.parents for folder in folders):
             continue  # found with its folder
@@ -255,7 +255,7 @@ def _matches(pattern: Path, out: Path, found: FoundInputs) -> Iterator[InputFile
             yield from _images_in(path, base, out, found)
         elif _is_output(path, base, out):
             found.left_out.append(LeftOut(IN_OUTPUT, str(out), str(path)))
-        elif refused := judge(path):
+        elif refused := why_left_out(path):
             if not is_manifest(path.name):
                 found.left_out.append(refused)
         elif path in kept:
@@ -318,7 +318,7 @@ def _is_list(file: Path, alone: bool) -> bool:
         file: The file.
         alone: Whether it is the only input, which then must be a list.
     """
-    if check_image(file):  # by its content
+    if is_image_file(file):  # by its content
         return False
     if alone:
         return True

@@ -17,6 +17,7 @@ from crossimage.utils.html import page_template
 from crossimage.utils.plots.curves import FRAME, CurvePlot, Points, plot_of
 from crossimage.utils.reading import open_data
 from crossimage.utils.streams import printable
+from crossimage.utils.texts.counts import listed
 from crossimage.utils.writing.folders import make_folder
 from crossimage.utils.writing.pictures import data_url
 
@@ -81,7 +82,7 @@ def write_comparison(comparison: Comparison, out: Path) -> list[str]:
     _, scale, unit = next(row for row in _UNITS if longest >= row[0])
     command = ["crossimage", "compare", *(str(r.run) for r in comparison.records)]
     page = page_template("comparison.html").render(
-        title=f"{_and(comparison.titles)} compared",
+        title=f"{listed(comparison.titles)} compared",
         comparison=comparison,
         notes=notes,
         players=_curves(comparison, scale),
@@ -192,7 +193,3 @@ def _embedded(path: Path) -> str | None:
         return None
     shown.thumbnail((_WIDEST, shown.height))
     return data_url(shown, "WEBP", quality=85)
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]])

@@ -15,17 +15,18 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from crossimage.study.questions import ordering
+from crossimage.study.questions import TEACHING, ordering
 from crossimage.study.settings import Settings
 from crossimage.study.store import Handout, Person, Store, question_of
 
 _TAKEN = """
-SELECT question.id, item, kind, options, wanted, turn, (
-  SELECT count(*) FROM handout JOIN person ON person.id = handout.person
-  LEFT JOIN vote USING (person, question)
-  WHERE handout.question = question.id AND person.wrong < :wrong
-    AND (vote.at IS NOT NULL OR handout.given > :since)) AS taken
-FROM question
+SELECT count(*) FROM handout JOIN person ON person.id = handout.person
+LEFT JOIN vote USING (person, question)
+WHERE handout.question = question.id AND person.wrong < :wrong
+  AND (vote.at IS NOT NULL OR handout.given > :since)
+"""
+_FREE = f"""
+SELECT question.id, item, kind, options, wanted, turn, ({_TAKEN}) AS taken FROM question
 WHERE kind = :kind AND method IN ('', :method) AND NOT EXISTS (
   SELECT 1 FROM handout WHERE person = :person AND question = question.id)
 """
@@ -37,7 +38,6 @@ _ANSWERED = """
 SELECT kind, item FROM vote JOIN handout USING (person, question)
 JOIN question ON question.id = vote.question WHERE vote.person = ? ORDER BY position
 """
-_FIRST = ("calibration", "practice")
 
 
 def group_for_next(store: Store) -> str:
@@ -117,9 +117,9 @@ def _choose(
 
     def of_kind(kind: str) -> list[sqlite3.Row]:
         values = {**limits, "kind": kind, "method": person.method, "person": person.id}
-        return db.execute(_TAKEN, values).fetchall()
+        return db.execute(_FREE, values).fetchall()
 
-    for kind in _FIRST:
+    for kind in TEACHING:
         if rows := of_kind(kind):
             return _without_repeats(rows, last, chance)
     left = (settings.trials or len(answered) + 10**6) - done["trial"]
@@ -166,10 +166,7 @@ def _spread(
 def _still_wanted(db: sqlite3.Connection, pending: sqlite3.Row, limits: dict[str, float]) -> bool:
     """Return whether a question lacks answers besides those that others have or are giving."""
     row = db.execute(
-        "SELECT wanted, (SELECT count(*) FROM handout JOIN person ON person.id = handout.person "
-        "LEFT JOIN vote USING (person, question) WHERE handout.question = question.id "
-        "AND handout.person != :person AND person.wrong < :wrong "
-        "AND (vote.at IS NOT NULL OR handout.given > :since)) AS taken "
+        f"SELECT wanted, ({_TAKEN} AND handout.person != :person) AS taken "
         "FROM question WHERE id = :id",
         {**limits, "id": pending["id"], "person": pending["person"]},
     ).fetchone()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from torch.nn import functional
 
 from crossimage.utils.files import atomic
 from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.pictures import encoded
 
 
 class StudyImage(NamedTuple):
@@ -51,10 +51,8 @@ class StudyImages:
         name = hashlib.sha256(self._secret + content).hexdigest()[:32]
         path = self._folder / f"{name}.png"
         if not path.exists():
-            buffer = BytesIO()
-            Image.fromarray(array, "RGB").save(buffer, "PNG")
             with atomic(path) as file:
-                file.write(buffer.getvalue())
+                file.write(encoded(Image.fromarray(array, "RGB")))
         return StudyImage(name, x.shape[1], x.shape[2])
 
     def read(self, image: StudyImage) -> Tensor:

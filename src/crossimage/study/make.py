@@ -17,9 +17,10 @@ from crossimage.study.power import plan_sentence
 from crossimage.study.protocols import Material, make_questions
 from crossimage.study.questions import Question
 from crossimage.study.settings import IMAGES, Settings, make_settings, read_settings, write_settings
-from crossimage.study.sources import MethodResults, Progress, Requirements, match, read_method
+from crossimage.study.sources import MethodResults, Requirements, match, read_method
 from crossimage.study.store import Store
 from crossimage.utils.files import new_folder
+from crossimage.utils.progress import ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class MadeStudy:
 def make_study(
     out: Path, protocol: str, methods: Mapping[str, str], *, data: str | None = None,
     to: Sequence[str] = (), changes: Mapping[str, Any] | None = None, add: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> MadeStudy:  # fmt: skip
     """Make a study, or add questions to one.
 
@@ -74,7 +75,7 @@ def make_study(
     return replace(made, folder=out)
 
 
-def remake_study(out: Path, config: Path, progress: Progress | None = None) -> MadeStudy:
+def remake_study(out: Path, config: Path, progress: ProgressCallback | None = None) -> MadeStudy:
     """Make a study again from the settings of an earlier one.
 
     Raises:
@@ -98,7 +99,7 @@ def _check_new(out: Path) -> None:
 
 
 def _fill(
-    folder: Path, settings: Settings, given: Mapping[str, Any], progress: Progress | None
+    folder: Path, settings: Settings, given: Mapping[str, Any], progress: ProgressCallback | None
 ) -> MadeStudy:
     secret = secrets.token_hex(16)
     store = Store(folder / database.FILE, create=True)
@@ -115,7 +116,7 @@ def _fill(
 
 def _extend(
     out: Path, protocol: str, methods: Mapping[str, str], data: str | None, to: Sequence[str],
-    given: dict[str, Any], progress: Progress | None,
+    given: dict[str, Any], progress: ProgressCallback | None,
 ) -> MadeStudy:  # fmt: skip
     store = Store(out / database.FILE)
     try:
@@ -167,7 +168,7 @@ def _extend(
 
 def _questions(
     folder: Path, settings: Settings, secret: str, existing: frozenset[str],
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> tuple[list[Question], list[str]]:  # fmt: skip
     protocol, names = settings.protocol, list(settings.methods)
     if len(names) < 2 and protocol in ("preference", "choice"):

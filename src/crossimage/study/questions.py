@@ -10,6 +10,9 @@ from typing import Literal
 
 Kind = Literal["trial", "practice", "check", "calibration"]
 
+TEACHING: tuple[Kind, ...] = ("calibration", "practice")
+"""Kinds of questions that come first, and after which the right answer is shown."""
+
 REAL = "(real)"
 SCRAMBLED = "(scrambled)"
 """Names in the place of a method's: of a real image, and of one whose parts are mixed up."""
@@ -61,6 +64,11 @@ class Question:
         """What tells it from all other questions of a study."""
         methods = "|".join(option.method for option in self.options)
         return "/".join([self.kind, self.group, self.attribute, self.item, methods, self.prompt])
+
+    @property
+    def is_rated(self) -> bool:
+        """Whether one image is rated, rather than one of several chosen."""
+        return len(self.options) == 1
 
 
 Pair = tuple[str, str]

@@ -90,6 +90,12 @@ class Settings(BaseModel):
     completion_code: Annotated[str, Field(max_length=100)] = ""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
+    @property
+    def all_people(self) -> int:
+        """Number of people who are planned for, of all methods together."""
+        groups = len(self.methods) if self.protocol == "real-or-fake" else 1
+        return (self.people or 1) * groups
+
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "preference": {

@@ -12,17 +12,17 @@ from typing import Any
 
 from crossimage.study.assign import amount, group_for_next, next_handout
 from crossimage.study.failures import storing
+from crossimage.study.opening import open_study
+from crossimage.study.questions import TEACHING
 from crossimage.study.settings import IMAGES, Settings
-from crossimage.study.store import FILE, Handout, NotYours, OtherAnswer, Store
+from crossimage.study.store import FILE, PARTICIPANT, Handout, NotYours, OtherAnswer, Store
 from crossimage.study.trial import shown_trial
-from crossimage.study.web.serve import open_study
 from crossimage.utils.files import atomic
 from crossimage.utils.html import page_template
 from crossimage.utils.texts.json_text import read_json
 
 _STATIC = Path(__file__).parent / "web" / "static"
 _FORM = re.compile(r"[0-9a-f]{24}")
-_PLATFORM = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 
 
 def export_study(study: Path, out: Path) -> int:
@@ -83,10 +83,9 @@ def study_name(store: Store) -> str:
 def _sheets(store: Store, settings: Settings) -> Iterator[list[dict[str, Any]]]:
     """Hand all questions out to people of a copy in memory, one person after the other."""
     copy = store.copy_without_votes()
-    groups = len(settings.methods) if settings.protocol == "real-or-fake" else 1
     numbers = {question.key: number for number, question in copy.questions().items()}
     try:
-        for _ in range((settings.people or 1) * groups):
+        for _ in range(settings.all_people):
             person = copy.join(group_for_next(copy))
             total = amount(copy, settings, person)
             trials = []
@@ -101,18 +100,15 @@ def _sheets(store: Store, settings: Settings) -> Iterator[list[dict[str, Any]]]:
 
 def _right(handout: Handout) -> int:
     """Return an answer that does not exclude the person."""
-    known = handout.question.known
-    rated = len(handout.question.options) == 1
-    if known is None:
-        return 1 if rated else 0
-    return known if rated else handout.ordering.index(known)
+    right = handout.right_answer()
+    return int(handout.question.is_rated) if right is None else right
 
 
 def _on_sheet(
     settings: Settings, handout: Handout, total: int, numbers: dict[str, int]
 ) -> dict[str, Any]:
     question = handout.question
-    teaches = question.kind in ("practice", "calibration")
+    teaches = question.kind in TEACHING
     return {
         "trial": shown_trial(settings, handout, total),
         "question": numbers[question.key],
@@ -157,7 +153,7 @@ def _import(store: Store, path: Path) -> int:
         answers = [_answer(one) for one in data["answers"]]
         if not (isinstance(form, str) and _FORM.fullmatch(form)):
             raise ValueError("id")
-        if not (isinstance(platform, str) and (not platform or _PLATFORM.fullmatch(platform))):
+        if not (isinstance(platform, str) and (not platform or PARTICIPANT.fullmatch(platform))):
             raise ValueError("platform")
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(

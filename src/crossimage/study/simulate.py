@@ -12,9 +12,9 @@ from math import exp
 from pathlib import Path
 
 from crossimage.study.assign import group_for_next, next_handout
+from crossimage.study.opening import open_study
 from crossimage.study.settings import Settings
 from crossimage.study.store import Handout, Store
-from crossimage.study.web.serve import open_study
 
 
 def judge(
@@ -22,11 +22,11 @@ def judge(
 ) -> int:
     """Return a judge's answer: the place of an option, or a rating."""
     question = handout.question
-    if question.known is not None:  # practice and checks are easy
-        rated = len(question.options) == 1
-        return question.known if rated else handout.ordering.index(question.known)
+    right = handout.right_answer()
+    if right is not None:  # practice and checks are easy
+        return right
     options = [question.options[index].method for index in handout.ordering]
-    if len(options) == 1:
+    if question.is_rated:
         return min(5, max(1, round(chance.gauss(3 + strengths[options[0]] + taste, 0.8))))
     if question.group:
         fooled = chance.random() < 1 / (1 + exp(-strengths[question.group] - taste))
@@ -49,8 +49,7 @@ def simulate(study: Path, strengths: dict[str, float], people: int | None = None
     settings, store = open_study(study, for_votes=True)
     chance = random.Random(settings.seed)
     votes = 0
-    groups = len(settings.methods) if settings.protocol == "real-or-fake" else 1
-    for _ in range(people or (settings.people or 1) * groups):
+    for _ in range(people or settings.all_people):
         votes += _answer(store, settings, strengths, chance)
     store.close()
     return votes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from os.path import commonpath
@@ -19,8 +19,7 @@ from crossimage.inference.load import load
 from crossimage.study.images import StudyImage, StudyImages
 from crossimage.utils.numbers import evenly_spaced
 from crossimage.utils.paths import as_path
-
-Progress = Callable[[str, int, int], None]
+from crossimage.utils.progress import ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Requirements:
 
 def read_method(
     name: str, path: str, attribute: str, requirements: Requirements, images: StudyImages,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> MethodResults:  # fmt: skip
     """Read the results of a method and write their images into the study.
 
@@ -108,7 +107,7 @@ def is_model(path: Path) -> bool:
 
 def _of_model(
     name: str, path: str, attribute: str, requirements: Requirements, images: StudyImages,
-    progress: Progress | None,
+    progress: ProgressCallback | None,
 ) -> MethodResults:  # fmt: skip
     if requirements.data is None:
         raise ValueError(f"--data is missing: the data set whose test images {name} translates")

@@ -6,6 +6,7 @@ One transaction per vote. A vote counts once per person and question, however of
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sqlite3
 import time
@@ -19,6 +20,8 @@ from crossimage.study.failures import storing
 from crossimage.study.questions import Kind, Option, Question
 
 FILE = "study.sqlite"
+PARTICIPANT = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+"""Participant numbers of crowd platforms."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -81,6 +84,13 @@ class Handout:
     ordering: tuple[int, ...]
     position: int
     given: float
+
+    def right_answer(self) -> int | None:
+        """Return the place of the right option, or the right rating; None if there is none."""
+        known = self.question.known
+        if known is None or self.question.is_rated:
+            return known
+        return self.ordering.index(known)
 
 
 @dataclass(frozen=True)
@@ -423,7 +433,7 @@ def question_of(row: sqlite3.Row) -> Question:
 
 def _answer(question: Question, order: Sequence[int], shown: int) -> int:
     """Return what an answer means, whatever the order in which options were shown."""
-    if len(question.options) == 1:
+    if question.is_rated:
         if not 1 <= shown <= 5:
             raise ValueError(f"found the rating {shown}, expected 1 to 5")
         return shown

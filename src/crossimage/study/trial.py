@@ -63,7 +63,7 @@ def shown_trial(settings: Settings, handout: Handout, total: int) -> ShownTrial:
         "{attribute}", question.attribute or "the other domain"
     )
     exposure = round(1000 * settings.exposure)
-    if len(names) == 1:
+    if question.is_rated:
         choices = tuple(Button(n, f"{n} – {word}", str(n), None) for n, word in RATINGS)
         images = tuple(names)
     else:

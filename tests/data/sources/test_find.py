@@ -12,7 +12,7 @@ from crossimage.config import Config
 from crossimage.data.inspect import inspect
 from crossimage.data.left_out import describe
 from crossimage.data.sources.domains.scan import scan_domains
-from crossimage.data.sources.find import check_image, find_files, visible_folders
+from crossimage.data.sources.find import find_files, is_image_file, visible_folders
 from crossimage.data.sources.labelled import find_labelled
 from crossimage.data.sources.pairs import align
 from crossimage.data.sources.tables.read import read_table
@@ -72,7 +72,7 @@ def test_an_earlier_run_finds_what_it_found(tmp_path):
     (tmp_path / "linked").symlink_to(tmp_path.parent / "store")
     assert found(tmp_path, rules=1) == ["1.png", "@eaDir/1.png"]
     assert visible_folders(tmp_path, rules=1) == ["@eaDir", "linked"]
-    assert not check_image(tmp_path / "2.jfif", rules=1)
+    assert not is_image_file(tmp_path / "2.jfif", rules=1)
     assert found(tmp_path) == ["1.png", "2.jfif", "3", "linked/4.png"]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from crossimage.data.images.files import verify
 from crossimage.data.images.pixels import ImageError
-from crossimage.data.images.stored import stored_values
+from crossimage.data.images.stored import WHOLE, stored_values
 from crossimage.utils.reading import FailedReadError, open_data, reads_noticed
 
 MANY = 64
@@ -25,7 +25,6 @@ _FLAT = 0.75  # share of equal neighbours: 0.87 and more in CamVid, 0.67 in phot
 _INSTANCES = 1000  # from this number on, numbers are class * 1000 + instance, as in Cityscapes
 _VOID = 255
 _LOSSY = ("JPEG", "MPO", "WEBP", "AVIF", "HEIF", "JPEG2000")
-_WHOLE = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 
 
 def read_class_ids(path: Path) -> NDArray[np.int64] | None:
@@ -41,7 +40,7 @@ def read_class_ids(path: Path) -> NDArray[np.int64] | None:
     verify(path)  # raises the errors of all readers
     try:
         with reads_noticed(), open_data(path) as file, Image.open(file) as image:
-            if image.mode not in _WHOLE or image.format in _LOSSY:
+            if image.mode not in WHOLE or image.format in _LOSSY:
                 return None
             if image.mode == "P" and not _is_gray(image):
                 return None
@@ -52,9 +51,13 @@ def read_class_ids(path: Path) -> NDArray[np.int64] | None:
         raise ImageError(str(error)) from None
     except (OSError, ValueError, SyntaxError) as error:
         raise ImageError(f"{path} can't be read: {error}") from None
-    if ids.max() >= _INSTANCES:
-        ids = np.where(ids >= _INSTANCES, ids // _INSTANCES, ids)
+    ids = without_instances(ids)
     return ids if ids.min() >= 0 and len(np.unique(ids)) <= MANY else None
+
+
+def without_instances(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return class numbers in place of those of instances: 26 for 26003."""
+    return np.where(ids >= _INSTANCES, ids // _INSTANCES, ids)
 
 
 def names_classes(numbers: set[int]) -> bool:

@@ -12,15 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from crossimage.data.images.checks import png
+from crossimage.data.images.class_ids import without_instances
 from crossimage.data.images.encoded import ImageFile
 from crossimage.data.images.formats import HEAD, format_of
 from crossimage.data.images.opening import opened
 from crossimage.data.images.quiet import libraries_quiet
-from crossimage.data.images.stored import stored_values
+from crossimage.data.images.stored import WHOLE, stored_values
 from crossimage.utils.reading import open_data, read_data
-
-_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
-_INSTANCES = 1000
 
 
 def read_label_map(
@@ -54,12 +52,12 @@ def read_label_map(
             numbers, mode = _stored(image)
         else:
             numbers, mode = np.asarray(image), image.mode
-        if mode not in _MODES:
+        if mode not in WHOLE:
             raise ValueError(
                 f"{name} is an image of mode {mode}, and this model translates label maps; "
                 "expected a gray image of class numbers, or a palette"
             )
-    return _encode(torch.from_numpy(numbers.astype(np.int64)), channels, classes, name)
+    return _encode(numbers.astype(np.int64), channels, classes, name)
 
 
 def _stored(file: ImageFile) -> tuple[NDArray[Any], str]:
@@ -71,8 +69,8 @@ def _stored(file: ImageFile) -> tuple[NDArray[Any], str]:
             return stored_values(file, image), image.mode
 
 
-def _encode(numbers: Tensor, channels: int, classes: int, name: str) -> Tensor:
-    labels = torch.where(numbers >= _INSTANCES, numbers // _INSTANCES, numbers)
+def _encode(numbers: NDArray[np.int64], channels: int, classes: int, name: str) -> Tensor:
+    labels = torch.from_numpy(without_instances(numbers))
     low, high = (int(value) for value in labels.aminmax())
     if low < 0 or high >= classes:
         raise ValueError(
@@ -82,10 +80,10 @@ def _encode(numbers: Tensor, channels: int, classes: int, name: str) -> Tensor:
     encoded = F.one_hot(labels, classes).permute(2, 0, 1).float()
     if channels == classes:
         return encoded
-    borders = torch.zeros_like(numbers, dtype=torch.bool)
+    borders = np.zeros(numbers.shape, bool)
     beside, below = numbers[:, 1:] != numbers[:, :-1], numbers[1:] != numbers[:-1]
     borders[:, 1:] |= beside
     borders[:, :-1] |= beside
     borders[1:] |= below
     borders[:-1] |= below
-    return torch.cat([encoded, borders[None].float()])
+    return torch.cat([encoded, torch.from_numpy(borders)[None].float()])

@@ -11,6 +11,9 @@ from PIL import Image
 from crossimage.data.images.checks import png
 from crossimage.data.images.encoded import ImageFile
 
+WHOLE = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+"""Pillow's modes of images with one channel of whole numbers."""
+
 _MOST = {"L": 255, "I": 65535}
 _BITS = 258  # tag of a TIFF
 

@@ -12,7 +12,7 @@ from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.shards.index import LINK, Index, read_index
 from crossimage.data.shards.member import ByteSource, Member
 from crossimage.data.shards.names import expand_shards, shown_shards
-from crossimage.data.sources.find import judge
+from crossimage.data.sources.find import why_left_out
 from crossimage.data.stores.addresses import explaining, shown
 
 _THREADS = 8  # that read the indexes of tar files in stores
@@ -66,7 +66,7 @@ def find_members(given: Iterable[str | Path | ByteSource]) -> FoundMembers:
             for at, entry in enumerate(index.not_used)
         ]
         for path in index.members:
-            if reason := judge(path):
+            if reason := why_left_out(path):
                 left_out.append(reason)
             else:
                 images.append((path.inside, number, path))

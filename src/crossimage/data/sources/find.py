@@ -109,7 +109,7 @@ def walk_images(folder: str, folders: list[LeftOut], files: list[LeftOut]) -> It
         files: Collects the files that are left out.
     """
     for path, is_file in _walk(folder, (), folders):
-        reason = _judge(path, is_file, 3)
+        reason = _why_left_out(path, is_file, 3)
         if reason is None:
             yield path
         else:
@@ -157,7 +157,7 @@ def _find(folder: Path, rules: DataRules) -> tuple[list[Path], list[LeftOut], di
     left_out: list[LeftOut] = []
     walk = _walk_earlier(str(folder)) if rules == 1 else _walk(str(folder), (), left_out)
     for path, is_file in walk:
-        reason = _judge(path, is_file, rules)
+        reason = _why_left_out(path, is_file, rules)
         if reason is None:
             images.append(Path(path))
         else:
@@ -195,12 +195,12 @@ def is_run(folder: Path) -> bool:
         return False
 
 
-def check_image(path: Path, rules: DataRules = 3) -> bool:
+def is_image_file(path: Path, rules: DataRules = 3) -> bool:
     """Return whether a file that the user names is an image by its suffix or content."""
     return _refuse(path, path.is_file(), rules) in (None, JUNK_FILE)
 
 
-def judge(path: Path, below: str | None = None) -> LeftOut | None:
+def why_left_out(path: Path, below: str | None = None) -> LeftOut | None:
     """Return why a file would be left out of its folder, or shard; None if it is an image.
 
     Args:
@@ -213,7 +213,7 @@ def judge(path: Path, below: str | None = None) -> LeftOut | None:
         junk = next((part for part in parts if _is_junk(part)), None)
         if junk is not None:
             return LeftOut(JUNK_FOLDER, junk, str(path.parent))
-    return _judge(path, path.is_file(), 2)
+    return _why_left_out(path, path.is_file(), 2)
 
 
 def same_name(name: str) -> str:
@@ -343,7 +343,7 @@ def _is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in _JUNK
 
 
-def _judge(path: str | Path, is_file: bool, rules: DataRules) -> LeftOut | None:
+def _why_left_out(path: str | Path, is_file: bool, rules: DataRules) -> LeftOut | None:
     """Return why a file is left out; None if it is an image."""
     reason = _refuse(path, is_file, rules)
     if reason is None:

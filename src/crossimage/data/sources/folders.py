@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.images.formats import EXPECTED
@@ -18,7 +18,13 @@ from crossimage.data.shards.index import is_shard
 from crossimage.data.shards.member import Member
 from crossimage.data.shards.names import names_shards, shown_shards
 from crossimage.data.sources.choose import choose
-from crossimage.data.sources.find import FoundFiles, check_image, find_files, judge, visible_folders
+from crossimage.data.sources.find import (
+    FoundFiles,
+    find_files,
+    is_image_file,
+    visible_folders,
+    why_left_out,
+)
 from crossimage.data.sources.lists import read_list
 from crossimage.data.sources.partner_folders import partner_folder, without_partners
 from crossimage.data.sources.split_names import SPLIT_NAMES, SplitName, one_of, split_folders
@@ -135,6 +141,34 @@ class Domain:
         """Iterate over the class names of all training or test images; nothing if unknown."""
         indices = self.class_indices if split == "train" else self.test_class_indices
         return (self.classes[index] for index in indices)
+
+    def holding_out(self, indices: Collection[int]) -> Self:
+        """Return the domain with some of its training images in place of its test images."""
+        kept = [index for index in range(len(self.train)) if index not in indices]
+        tests = sorted(indices)
+        if self.class_indices:
+            test_classes = [self.class_indices[i] for i in tests]
+        else:
+            known = {name: index for index, name in enumerate(self.classes)}
+            folders = [self.below_root(self.train[i], "train").parts[0] for i in tests]
+            in_folders = known and all(folder in known for folder in folders)
+            test_classes = [known[folder] for folder in folders] if in_folders else []
+        return replace(
+            self,
+            train=tuple(self.train[index] for index in kept),
+            test=tuple(self.train[index] for index in tests),
+            lines=tuple(self.lines[index] for index in kept if self.lines),
+            class_indices=tuple(self.class_indices[i] for i in kept if self.class_indices),
+            test_class_indices=tuple(test_classes),
+            test_root=self.train_root,
+        )
+
+    def with_tests_of(self, other: Self) -> Self:
+        """Return the domain with the test images of another one."""
+        return replace(
+            self, test=other.test, test_class_indices=other.test_class_indices,
+            test_root=other.test_root, test_from=other.test_from,
+        )  # fmt: skip
 
 
 def find_images(data: str, names: Sequence[str] = (), rules: DataRules = 3) -> Domain:
@@ -264,13 +298,13 @@ def _without_split(folder: Path, rules: DataRules) -> tuple[LeftOut, ...]:
     if rules == 1:
         return ()
     files = sorted(path for path in folder.iterdir() if path.is_file()) if rules == 3 else []
-    loose = [LeftOut(OUTSIDE, path.name, str(path)) for path in files if judge(path) is None]
+    loose = [LeftOut(OUTSIDE, path.name, str(path)) for path in files if why_left_out(path) is None]
     names = visible_folders(folder, rules)
     known = {name for group in split_folders(names, rules).values() for name in group}
     others = [
         LeftOut(NO_SPLIT, name, str(folder / name))
         for name in names
-        if name not in known and any(map(check_image, (folder / name).rglob("*")))
+        if name not in known and any(map(is_image_file, (folder / name).rglob("*")))
     ]
     return (*others, *loose)
 

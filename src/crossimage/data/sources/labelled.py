@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from crossimage.config import DataRules, Facts
 from crossimage.data.left_out import WITHOUT_LABELS, LeftOut
@@ -59,6 +60,16 @@ class LabelledDomain(Domain):
         """Iterate over the labels of all training or test images."""
         for values in self.values if split == "train" else self.test_values:
             yield from (n for n, has in zip(self.label_set.names, values, strict=True) if has)
+
+    def holding_out(self, indices: Collection[int]) -> Self:
+        """Return the domain with some of its training images in place of its test images."""
+        values = tuple(own for index, own in enumerate(self.values) if index not in indices)
+        tests = tuple(self.values[index] for index in sorted(indices))
+        return replace(super().holding_out(indices), values=values, test_values=tests)
+
+    def with_tests_of(self, other: Self) -> Self:
+        """Return the domain with the test images of another one."""
+        return replace(super().with_tests_of(other), test_values=other.test_values)
 
     def describe_labels(self, split: Split) -> str:
         """Return how many training or test images have each label, as text."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.images.formats import EXPECTED
-from crossimage.data.sources.find import NameIndex, check_image
+from crossimage.data.sources.find import NameIndex, is_image_file
 from crossimage.data.sources.tables.text import decoded, lines_of
 from crossimage.utils.paths import expanded
 from crossimage.utils.texts.shown import cut
@@ -66,6 +66,6 @@ def find_entry(file: Path, number: int, text: str, index: NameIndex, rules: Data
     path = next(filter(None, map(index.find, candidates)), None)
     if path is None or not path.is_file():
         raise FileNotFoundError(f"{file}, line {number}: there is no file {cut(text)}")
-    if not check_image(path, rules):
+    if not is_image_file(path, rules):
         raise ValueError(f"{file}, line {number}: {cut(text)} is not an image; expected {EXPECTED}")
     return path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crossimage.config import DataRules
 from crossimage.data.left_out import NO_DOMAIN, OUTSIDE_DOMAINS, LeftOut
-from crossimage.data.sources.find import find_files, judge, visible_folders
+from crossimage.data.sources.find import find_files, visible_folders, why_left_out
 from crossimage.data.sources.similar_names import match_names
 
 
@@ -46,5 +46,5 @@ def without_partners(folder: Path, siblings: Sequence[str], rules: DataRules) ->
             place = f"{folder.name}/{name}"
             yield LeftOut(NO_DOMAIN, place, str(folder / name))
     for path in sorted(folder.iterdir()):
-        if path.is_file() and judge(path) is None:
+        if path.is_file() and why_left_out(path) is None:
             yield LeftOut(OUTSIDE_DOMAINS, folder.name, str(path))

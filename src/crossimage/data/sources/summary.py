@@ -9,6 +9,7 @@ from pathlib import Path
 from crossimage.data.sources.folders import SPLITS, Domain, Split
 from crossimage.data.sources.pairs import matched_by
 from crossimage.data.sources.similar_names import are_similar
+from crossimage.utils.texts.counts import listed
 from crossimage.utils.texts.setting_text import names_text
 
 _NAMED = 3
@@ -30,18 +31,18 @@ def describe_names(domains: Sequence[Domain], wanted: Sequence[str]) -> list[str
     """
     names = [domain.name for domain in domains]
     if wanted and names != [*wanted]:
-        return [f"the domains are called {_and(names)} as in the data, not {_and(wanted)}"]
+        return [f"the domains are called {listed(names)} as in the data, not {listed(wanted)}"]
     others = [domain for domain in domains if domain.called and domain.name not in _LETTERS]
     by_order = [d for d in others if not are_similar(d.name, d.called)]
     if others:
-        which = _and([f"{domain.name} is {domain.called}" for domain in others])
+        which = listed([f"{domain.name} is {domain.called}" for domain in others])
         return [f"assumed from the {'order' if by_order else 'names'}: {which}"]
     root = domains[0].train_root
     in_folders = root.is_dir() and all(root.parent == d.train_root.parent for d in domains)
     if wanted or not in_folders or domains[0].called or names != sorted(names):
         return []
     other = shlex.quote(f"domains={names_text(names[::-1])}")
-    return [f"the domains are in alphabetical order, {_and(names)}; {other} reverses it"]
+    return [f"the domains are in alphabetical order, {listed(names)}; {other} reverses it"]
 
 
 def describe_pairs(domains: Sequence[Domain]) -> list[str]:
@@ -67,10 +68,6 @@ def describe_pairs(domains: Sequence[Domain]) -> list[str]:
             "is measured on them."
         )
     return lines
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def _counts(domains: Sequence[Domain], split: Split) -> str:

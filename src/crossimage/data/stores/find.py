@@ -9,7 +9,7 @@ from crossimage.data.left_out import LeftOut
 from crossimage.data.shards.find import find_members
 from crossimage.data.shards.index import is_shard
 from crossimage.data.shards.member import Member, member
-from crossimage.data.sources.find import judge
+from crossimage.data.sources.find import why_left_out
 from crossimage.data.stores.addresses import connect, explaining
 from crossimage.data.stores.objects import MAGIC, StoredFile, version_of
 
@@ -68,7 +68,7 @@ def find_objects(address: str) -> FoundObjects:
             ]
             continue
         path = member(stored, below, 0, stored.size)
-        if reason := judge(path, below):
+        if reason := why_left_out(path, below):
             left_out.append(reason)
         else:
             images.append((path, below.rpartition("/")[0]))

@@ -15,12 +15,13 @@ from crossimage.evaluation.report.page import (
     report_data,
     report_page,
 )
+from crossimage.server.listening import web_needed
 from crossimage.study.analysis.counted import as_csv, sort_votes
 from crossimage.study.analysis.figures import ReportTable, StudyFigures, figures_of
 from crossimage.study.failures import storing
+from crossimage.study.opening import open_study
 from crossimage.study.settings import FILE, Settings, write_settings
 from crossimage.study.store import FILE as DATABASE
-from crossimage.study.web.serve import open_study
 from crossimage.utils.files import write_text
 from crossimage.utils.writing.folders import make_folder
 
@@ -77,12 +78,8 @@ def analyse_study(study: Path) -> Analysis:
         ValueError: No vote counts, or its settings were changed after the first vote.
         OSError: A file can't be written.
     """
-    try:
+    with web_needed():
         import choix  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            f"{error.name} is not installed; install it with `pip install 'crossimage[web]'`"
-        ) from None
     with storing(study / DATABASE):
         settings, store = open_study(study)
         try:

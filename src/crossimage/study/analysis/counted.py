@@ -74,8 +74,7 @@ def as_csv(votes: Sequence[Vote], settings: Settings) -> str:
          "seconds", "exposures", "views", "stored", "left_out"]
     )  # fmt: skip
     for vote in votes:
-        options = vote.question.options
-        rated = len(options) == 1
+        options, rated = vote.question.options, vote.question.is_rated
         shown = [options[index].method for index in (vote.ordering if not rated else (0,))]
         answer = str(vote.answer) if rated else options[vote.answer].method
         lines.writerow(

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from crossimage.server.guard import Guard, Refused
 from crossimage.study import assign
+from crossimage.study.questions import TEACHING
 from crossimage.study.settings import IMAGES, Settings
 from crossimage.study.store import NotYours, OtherAnswer, Person, Store
 from crossimage.study.trial import shown_trial
@@ -132,8 +133,7 @@ class StudyApp:
             raise
         except ValueError as error:
             raise Refused(400, str(error)) from None
-        teaches = question.kind in ("practice", "calibration")
-        follows = f"feedback?trial={token}" if teaches else "trial"
+        follows = f"feedback?trial={token}" if question.kind in TEACHING else "trial"
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"next": follows})
         return RedirectResponse(follows, 303)
@@ -147,7 +147,7 @@ class StudyApp:
             "JOIN question ON question.id = vote.question WHERE token = ? AND person = ?",
             (fields.token(query), person.id if person else 0),
         )
-        if not rows or rows[0]["kind"] not in ("practice", "calibration"):
+        if not rows or rows[0]["kind"] not in TEACHING:
             raise NotYours("this question was not handed out to you")
         known, answer = rows[0]["known"], rows[0]["answer"]
         return self._page("feedback.html", known=known, right=known == answer, kind=rows[0]["kind"])

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 
 from crossimage.server.guard import Refused
+from crossimage.study.store import PARTICIPANT
 
 PLATFORM_FIELDS = ("PROLIFIC_PID", "workerId", "participant")
 """Names under which crowd platforms give the number of a participant."""
 
-_PLATFORM = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{10,64}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _DAY = 86_400_000  # milliseconds
@@ -27,7 +27,7 @@ def platform_number(fields: Mapping[str, str]) -> str | None:
     """
     for name in PLATFORM_FIELDS:
         if text := fields.get(name):
-            if not _PLATFORM.fullmatch(text):
+            if not PARTICIPANT.fullmatch(text):
                 raise Refused(400, f"{name} is not the number of a participant")
             return text
     return None

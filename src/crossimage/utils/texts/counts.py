@@ -1,6 +1,8 @@
-"""Numbers of things in sentences, in the singular where there is one."""
+"""Numbers and lists of things in sentences."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(number: int, noun: str) -> str:
@@ -18,3 +20,8 @@ def verb(number: int, plural: str) -> str:
     if number != 1:
         return plural
     return {"are": "is", "have": "has"}.get(plural, f"{plural}s")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

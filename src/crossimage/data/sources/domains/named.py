@@ -11,7 +11,7 @@ from crossimage.config import DataRules
 from crossimage.data.left_out import OTHER_SPLIT, OUTSIDE, LeftOut
 from crossimage.data.shards.find import find_members
 from crossimage.data.shards.names import names_shards
-from crossimage.data.sources.find import check_image, find_files, judge, visible_folders
+from crossimage.data.sources.find import find_files, is_image_file, visible_folders, why_left_out
 from crossimage.data.sources.folders import (
     GIVEN_ONE_BY_ONE,
     SPLITS,
@@ -47,7 +47,7 @@ def named_domain(name: str, paths: Sequence[Path], rules: DataRules) -> Domain:
         FileNotFoundError: A path or a listed file is missing.
         ValueError: A folder has no images, or an image is given twice.
     """
-    images = [path for path in paths if path.is_file() and check_image(path, rules)]
+    images = [path for path in paths if path.is_file() and is_image_file(path, rules)]
     if len(images) == len(paths):
         _check_once(name, images)
         order = sorted(range(len(images)), key=images.__getitem__)
@@ -116,7 +116,7 @@ def in_domain_folders(folder: Path, names: Sequence[str], rules: DataRules) -> t
     loose = tuple(
         LeftOut(OUTSIDE, path.name, str(path))
         for path in sorted(folder.iterdir())
-        if path.is_file() and judge(path) is None
+        if path.is_file() and why_left_out(path) is None
     )
     places = {s: [folder / name for name in by_split.get((s, ""), [])] for s in ("test", "val")}
     unused = [path for group in places.values() for path in group]
@@ -188,7 +188,7 @@ def _one_path(name: str, path: Path, rules: DataRules, *, in_split: bool = True)
     if address := store_address(path, web=True):
         return from_store(name, address)
     if path.is_file():
-        if check_image(path, rules):
+        if is_image_file(path, rules):
             return Domain(name, (path,), train_root=path.parent, train_from=str(path))
         return from_list(name, path, rules)
     if not path.is_dir():

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from crossimage.config import DataRules
 from crossimage.data.sources.similar_names import match_names
+from crossimage.utils.texts.counts import listed
 
 
 class ChosenDomain(NamedTuple):
@@ -65,7 +66,7 @@ def choose_names(
         return [ChosenDomain(name, name) for name in found]
     missing = next(name for name in wanted if name not in match)
     raise ValueError(
-        f"{place} holds {_listed(found)}, and no '{missing}': expected {_listed(wanted)}"
+        f"{place} holds {listed(found)}, and no '{missing}': expected {listed(wanted)}"
         f"{path_of if isinstance(path_of, str) else _advice(found, wanted, match, path_of)}"
     )
 
@@ -91,7 +92,3 @@ def _advice(
     command = ",".join(f"{name}={path_of(chosen[name])}" for name in wanted)
     swap = "" if match or len(others) > 2 else ", or these two the other way round"
     return f"; it matters which is which, so say it: --data {shlex.quote(command)}{swap}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

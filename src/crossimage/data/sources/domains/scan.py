@@ -20,7 +20,7 @@ from crossimage.data.sources.domains.named import (
 )
 from crossimage.data.sources.domains.names import ChosenDomain, choose_names
 from crossimage.data.sources.domains.shards import halves_of, in_shards
-from crossimage.data.sources.find import check_image, visible_folders
+from crossimage.data.sources.find import is_image_file, visible_folders
 from crossimage.data.sources.folders import (
     LAYOUTS,
     Domain,
@@ -225,7 +225,7 @@ def _explain(folder: Path, found: Sequence[str], rules: DataRules) -> None:
     holds = "images, but no folders of domains"
     if found:
         holds = f"images of one domain ({found[0]})"
-    elif not any(path.is_file() and check_image(path) for path in folder.iterdir()):
+    elif not any(path.is_file() and is_image_file(path) for path in folder.iterdir()):
         raise FileNotFoundError(f"{folder} holds no training images; {LAYOUTS}")
     raise FileNotFoundError(
         f"{folder} holds {holds}; {LAYOUTS}. Of a folder of photos, `crossimage data make` makes "
