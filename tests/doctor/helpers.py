@@ -38,10 +38,10 @@ def label_maps(folder: Path, count: int = 4, classes: int = 12) -> Path:
     return folder
 
 
-def diagnosed(folder: Path, config: Config | None = None, **known: Any) -> Diagnosis:
+def diagnosed(data: Path | str, config: Config | None = None, **known: Any) -> Diagnosis:
     appearances = Appearances()
     report = inspect(
-        str(folder), config or Config(resize=32, crop=(32, 32)), on_image=appearances.add, **known
+        str(data), config or Config(resize=32, crop=(32, 32)), on_image=appearances.add, **known
     )
     return diagnose(report, appearances)
 

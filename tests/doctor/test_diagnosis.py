@@ -117,6 +117,17 @@ def test_label_maps_of_class_numbers_are_recognised_and_the_command_helps(tmp_pa
     assert coloured.colours[0].tone.contrast > 10 * diagnosis.colours[0].tone.contrast
 
 
+def test_no_command_is_given_for_label_maps_in_lists(tmp_path: Path) -> None:
+    data = label_maps(tmp_path / "in")
+    for name in ("label", "photo"):
+        paths = sorted((data / "train" / name).iterdir())
+        (tmp_path / f"{name}.txt").write_text("".join(f"{path}\n" for path in paths))
+    diagnosis = diagnosed(f"label={tmp_path}/label.txt,photo={tmp_path}/photo.txt", layout="paired")
+    (warning,) = [w for w in diagnosis.warnings if "label maps" in w.text]
+    assert warning.command is None
+    assert "copy them to a folder, and run `crossimage data make labels" in warning.text
+
+
 @pytest.mark.parametrize(
     ("name", "classes", "palette"),
     [("cityscapes", 19, "cityscapes_train"), ("cityscapes", 34, "cityscapes"), ("mine", 12, None),

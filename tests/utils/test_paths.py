@@ -1,9 +1,10 @@
+import os
 import re
 from pathlib import Path
 
 import pytest
 
-from crossimage.utils.paths import as_path
+from crossimage.utils.paths import RealPaths, as_path
 
 
 def test_an_empty_path_is_refused_and_a_dot_is_not():
@@ -62,3 +63,16 @@ def test_addresses_of_models_are_no_files(
     Path(address).parent.mkdir(parents=True, exist_ok=True)
     Path(address).touch()
     assert as_path(Path(address), "a file").is_file()
+
+
+def test_a_folder_has_one_path_even_if_links_do_not_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with mounts, or where upper and lower case are the same."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "other").symlink_to(tmp_path / "photos")
+    monkeypatch.setattr("os.path.realpath", os.path.abspath)
+    real = RealPaths()
+    assert real.of(tmp_path / "photos/a.png") == str(tmp_path / "photos/a.png")
+    assert real.of(tmp_path / "other/a.png") == str(tmp_path / "photos/a.png")
+    assert real.of_folder(tmp_path / "new/a.png") == str(tmp_path / "new")

@@ -30,6 +30,18 @@ def test_frames_are_read_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     assert any("25 frames per second are assumed" in note for note in video.info.notes)
 
 
+@pytest.mark.parametrize("suffix", ["tif", "bmp", "ppm", "jpg", "TIFF", "webp"])
+def test_frames_of_any_format_are_read(tmp_path: Path, suffix: str) -> None:
+    names = [f"frame_{number:05}.{suffix}" for number in (1, 2, 3)]
+    source = FrameFolder(frames(tmp_path / "f", *names))
+    assert len(list(source.frames())) == 3
+
+
+def test_frames_of_two_formats_are_one_video(tmp_path: Path) -> None:
+    folder = frames(tmp_path / "f", "frame_1.png", "frame_2.png", "frame_3.tif")
+    assert len(list(FrameFolder(folder).frames())) == 3
+
+
 def test_a_missing_number_is_named(tmp_path: Path) -> None:
     folder = frames(tmp_path / "f", *(f"frame_{i:05}.png" for i in (1, 2, 4, 7)))
     with pytest.raises(

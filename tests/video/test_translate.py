@@ -317,6 +317,9 @@ def test_mistakes_are_named_before_anything_is_written(
     copy.write_bytes(video.read_bytes())
     with pytest.raises(ValueError, match=r"video\.mp4 would overwrite the video"):
         translate_video(model, copy, tmp_path / "." / "video.mp4")
+    os.link(copy, tmp_path / "link.mp4")
+    with pytest.raises(ValueError, match=r"link\.mp4 would overwrite the video"):
+        translate_video(model, copy, tmp_path / "link.mp4")
     with pytest.raises(ValueError, match="videos are written as .mp4"):
         translate_video(model, video, tmp_path / "out.txt")
     with pytest.raises(ValueError, match="no domain 'cats'"):

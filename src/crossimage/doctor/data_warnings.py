@@ -132,17 +132,19 @@ def warn_of_label_maps(
         folder = data if data.is_dir() else domain.train_root
         low, high = min(numbers), max(numbers - {255})
         black = "are nearly black" if high < DARK else "are gray"
+        text = (
+            f"The images of {name} are label maps of the class numbers {low} to {high}, which "
+            f"{black} to a network; give each class its colour"
+        )
+        if not folder.is_dir():  # lists of files, or tar files
+            text += ": copy them to a folder, and run `crossimage data make labels --from` on it."
+            warnings.append(DataWarning(text))
+            continue
         palette = _palette(folder, numbers)
         words: list[str | Path] = ["--from", folder, "--out", beside(folder, "_colours")]
         words += ["--palette", palette] if palette else []
-        warnings.append(
-            DataWarning(
-                f"The images of {name} are label maps of the class numbers {low} to {high}, which "
-                f"{black} to a network; give each class its colour.",
-                command("data", "make", "labels", *words),
-                first=True,
-            )
-        )
+        making = command("data", "make", "labels", *words)
+        warnings.append(DataWarning(f"{text}.", making, first=True))
     return warnings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
@@ -83,22 +84,30 @@ def expanded(path: Path) -> Path:
 
 
 class RealPaths:
-    """Paths without links, for many files: each folder is looked up once."""
+    """Paths without links, for many files: each folder is looked up once.
+
+    A folder that has several paths even so, by a mount or in another case, keeps the first one.
+    """
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
+        self._first: dict[tuple[int, int], str] = {}
 
     def of_folder(self, path: Path | str) -> str:
         """Return the real path of the folder that a file is in."""
         folder = os.path.dirname(path)
         if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
+            real = os.path.realpath(folder)
+            with suppress(OSError):  # it does not exist yet
+                found = os.stat(real)
+                real = self._first.setdefault((found.st_dev, found.st_ino), real)
+            self._folders[folder] = real
         return self._folders[folder]
 
     def of(self, path: Path | str) -> str:
         """Return the real path of a file."""
         if os.path.islink(path):
-            return os.path.realpath(path)
+            path = os.path.realpath(path)
         return os.path.join(self.of_folder(path), os.path.basename(path))
 
 

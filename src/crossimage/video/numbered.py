@@ -10,9 +10,8 @@ from pathlib import Path
 
 from crossimage.data.images.arrays import to_array
 from crossimage.data.images.files import probe, read_image
-from crossimage.data.images.formats import HEAD, is_image
+from crossimage.data.sources.find import is_image_file
 from crossimage.data.videos.opening import VideoError
-from crossimage.utils.reading import open_data
 from crossimage.video.base import Frame, VideoInfo, VideoSource
 from crossimage.video.parts_of_images import kept_as_images, lost, packed
 
@@ -41,7 +40,7 @@ class FrameFolder:
 
     def __init__(self, folder: Path) -> None:
         files = sorted(path for path in folder.iterdir() if path.is_file())
-        images = [path for path in files if _is_image(path)]
+        images = [path for path in files if not path.name.startswith(".") and is_image_file(path)]
         self._paths, step = _in_order(folder, images)
         size, deep = _size(self._paths[0])
         for path in self._paths[1:]:
@@ -96,13 +95,6 @@ class FrameFolderSink:
         out.mkdir()
         for number, data in enumerate(kept_as_images(parts), 1):
             (out / f"frame_{number:05}.png").write_bytes(data)
-
-
-def _is_image(path: Path) -> bool:
-    if path.name.startswith("."):
-        return False
-    with open_data(path) as file:
-        return is_image(path.suffix, file.read(HEAD))
 
 
 def _in_order(folder: Path, images: Sequence[Path]) -> tuple[list[Path], int]:

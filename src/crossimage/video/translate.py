@@ -107,7 +107,7 @@ def translate_video(
         reference=reference, seed=seed, truncation=truncation, size=size, batch_size=batch_size
     ).check()
     check_out(out)
-    if out.exists() and video.exists() and out.resolve() == video.resolve():
+    if out.exists() and video.exists() and out.samefile(video):
         raise ValueError(f"the result {out} would overwrite the video; choose another --out")
     if predictor.networks.classes:
         raise ValueError(f"this {predictor.method} translates label maps, which no video holds")

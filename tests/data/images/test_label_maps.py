@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import crossimage
+from crossimage.data.images.class_ids import read_class_ids
 from crossimage.data.images.label_maps import read_label_map
 from crossimage.interop import import_model
 from tests.interop.junyanz_networks import resnet, saved
@@ -27,6 +28,27 @@ def test_numbers_of_gray_images_and_palettes_are_classes(tmp_path: Path) -> None
         encoded = read_label_map(image, 3, 3)
         assert torch.equal(encoded.argmax(0), torch.from_numpy(LABELS).long())
         assert encoded.sum() == LABELS.size
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_label_maps_are_turned_as_photos_are(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(LABELS).save(tmp_path / f"x.{suffix}", exif=exif)
+    upright = np.rot90(LABELS, -1).copy()
+    encoded = read_label_map(tmp_path / f"x.{suffix}", 3, 3)
+    assert torch.equal(encoded.argmax(0), torch.from_numpy(upright).long())
+    ids = read_class_ids(tmp_path / f"x.{suffix}")
+    assert ids is not None and np.array_equal(ids, upright)
+
+
+@pytest.mark.parametrize("array", [LABELS + 0.5, np.zeros((0, 4), np.uint8), LABELS > 0])
+def test_arrays_hold_whole_numbers(array: np.ndarray) -> None:
+    if array.dtype == bool:
+        assert read_label_map(array, 2, 2)[1].sum() == 3
+    else:
+        with pytest.raises(ValueError, match="expected a label map of whole numbers, found"):
+            read_label_map(array, 3, 3)
 
 
 def test_borders_are_those_between_instances(tmp_path: Path) -> None:

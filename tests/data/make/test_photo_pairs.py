@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
 from crossimage.cli.overrides import parse_overrides
 from crossimage.config import Config, build
 from crossimage.data.build import build_dataset, find_source
+from crossimage.data.make import photo_pairs
 from crossimage.data.make.photo_pairs import PHOTO_MAKERS, held_out, png_names, to_gray, with_hole
 from crossimage.methods import find_method
 from crossimage.networks.color_spaces import rgb_to_lab
@@ -258,6 +260,25 @@ def test_photos_of_any_kind_become_pairs(tmp_path: Path) -> None:
     assert summary.startswith("4 pairs of noisy and photo\nleft out: 1 unreadable, 1 not an image")
     assert "empty.jpg" in summary
     assert size(tmp_path / "out/train/photo/turned.png") == (32, 24)
+
+
+def test_photos_without_a_known_range_or_permission_are_left_out_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = twenty(tmp_path / "in")
+    tifffile.imwrite(given / "float.tif", np.full((24, 32), 0.5, np.float32))
+    tifffile.imwrite(given / "many.tif", np.zeros((24, 32, 7), np.uint8))
+    read = photo_pairs.read_data
+
+    def read_some(path: Path) -> bytes:
+        if path.name == "0.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(photo_pairs, "read_data", read_some)
+    summary, _ = grey(tmp_path / "out", photos=given)
+    assert "left out: 2 unreadable" in summary
+    assert "float.tif holds values of unknown range" in summary and "many.tif" in summary
 
 
 @pytest.mark.parametrize(

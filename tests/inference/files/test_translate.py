@@ -188,7 +188,9 @@ def test_broken_inputs_are_skipped_and_named(
         model.translate_files(photos / "9.png", tmp_path / "out")
 
 
-def test_inputs_are_never_overwritten(model: Translator, photos: Path, tmp_path: Path) -> None:
+def test_inputs_are_never_overwritten(
+    model: Translator, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = {path: path.read_bytes() for path in photos.iterdir()}
     with pytest.raises(ValueError, match=r"0\.png would overwrite an input"):
         model.translate_files(photos, photos)
@@ -198,6 +200,10 @@ def test_inputs_are_never_overwritten(model: Translator, photos: Path, tmp_path:
     with pytest.raises(ValueError, match=r"1\.png would overwrite an input"):
         save(tmp_path / "1.png", "red")
         model.translate_files(tmp_path / "1.png", photos, reference=photos / "1.png")
+    with monkeypatch.context() as patch:  # a folder of two paths, as by a mount
+        patch.setattr("os.path.realpath", lambda path, **_: os.path.abspath(path))
+        with pytest.raises(ValueError, match=r"0\.png would overwrite an input"):
+            model.translate_files(photos, tmp_path / "link")
     assert {path: path.read_bytes() for path in photos.iterdir()} == before
     assert len(model.translate_files(photos, photos, format="jpg").written) == 5
 

@@ -46,6 +46,10 @@ def read_label_map(
         numbers = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
         if numbers.ndim != 2:
             raise ValueError(f"expected a label map (H, W), found the shape {image.shape}")
+        if image.dtype.kind not in "biu" or not image.size:
+            raise ValueError(
+                f"expected a label map of whole numbers, found {image.shape} of {image.dtype}"
+            )
     else:
         if not isinstance(image, Image.Image):
             name = str(image)

@@ -21,7 +21,7 @@ from crossimage.data.images.pixels import (
     stretched,
     upright,
 )
-from crossimage.data.images.stored import highest_value
+from crossimage.data.images.stored import highest_value, orientation_of
 
 EARLIER_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
@@ -50,7 +50,7 @@ def info(path: ImageFile, image: Image.Image) -> ImageInfo:
     value_bytes = 2 if deep or deep_gray else 4 if mode in ("I", "F") else 1
     large_webp = image.format == "WEBP" and width * height > SMALL
     check_size(path, width, height, _WEBP_BYTES if large_webp else channels * value_bytes)
-    if _orientation_of(path, image) > 4:
+    if orientation_of(path, image) > 4:
         width, height = height, width
     if image.format == "JPEG2000" and (profile := jpeg2000.profile(path)):
         image.info["icc_profile"] = profile  # Pillow leaves it out
@@ -75,14 +75,6 @@ def _other_gamma(image: Image.Image) -> str | None:
     if gamma <= 0 or abs(gamma - _SRGB_GAMMA) < 0.02:
         return None
     return f"it is a gamma of {gamma:.2f} without a profile"
-
-
-def _orientation_of(path: ImageFile, image: Image.Image) -> int:
-    if image.format == "PNG":
-        return png.orientation(path)
-    if image.format == "TIFF":  # Pillow has already rotated its size
-        return 1
-    return int(image.getexif().get(_ORIENTATION, 1))
 
 
 def read(

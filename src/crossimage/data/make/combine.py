@@ -228,7 +228,7 @@ def _write(pair: _Pair, file: Path) -> str | None:
     """Write a pair side by side; return what is wrong with one that can't be read."""
     try:
         halves = [_resized(to_array(read_image(path)), pair.size) for path in pair[:2]]
-    except (ImageError, BombError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError) as error:
         return str(error)
     make_folder(file.parent)
     save_png(Image.fromarray(np.concatenate(halves, 1)), file)

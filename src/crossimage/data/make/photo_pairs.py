@@ -20,7 +20,6 @@ from PIL import Image
 
 from crossimage.data.images.arrays import to_array
 from crossimage.data.images.files import read_image
-from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import describe
 from crossimage.data.make.degradations import blurred, noisy, reduced
 from crossimage.data.make.edges import SIDE, opencv, to_edges
@@ -212,7 +211,11 @@ def held_out(paths: Sequence[Path], count: int | None) -> tuple[list[Path], list
     whole(count, "test-count", 0)
     copies: dict[bytes, list[Path]] = {}
     for path in paths:
-        copies.setdefault(hashlib.sha256(read_data(path)).digest(), []).append(path)
+        try:
+            content = hashlib.sha256(read_data(path)).digest()
+        except (FileNotFoundError, PermissionError):  # named when it is to be written
+            content = b""
+        copies.setdefault(content, []).append(path)
     fewest = min(map(len, copies.values()), default=0)
     most = fewest if count < fewest <= len(paths) / 2 else count
     tests: set[Path] = set()
@@ -283,7 +286,7 @@ def _write_pair(
     """Write a changed photo and the photo; return what is wrong with a photo that can't be read."""
     try:
         photo = shrunk(to_array(read_image(path)), size)
-    except (ImageError, BombError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError) as error:
         return str(error)
     for file, pixels in zip(files, (change(photo, rng), photo), strict=True):
         make_folder(file.parent)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from crossimage.data.images.files import decode, verify
-from crossimage.data.images.pixels import BombError, ImageError
 from crossimage.data.left_out import LeftOut, describe
 from crossimage.data.make.made import MadeDataset, check_apart, command, summarise
 from crossimage.data.make.parallel import threads
@@ -107,7 +106,7 @@ def _examine(path: Path) -> _Image | str:
     try:
         content = hashlib.sha256(read_data(path)).hexdigest()
         verify(path)
-    except (ImageError, BombError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, PermissionError) as error:
         return str(error)
     try:
         return _Image(content, fingerprint(decode(path)))

@@ -102,15 +102,14 @@ class FolderItems:
                 outputs.add(folder)
                 folders.add(real.of_folder(path))
             if os.path.islink(path):
-                target = os.path.realpath(path)
-                folders.add(os.path.dirname(target))
+                folders.add(os.path.dirname(real.of(path)))
             if path.endswith(SHEET_NAME):
                 return False
             keys.extend(hash(name.casefold()) for name in self._outputs(path[start:]))
         if any(is_manifest(os.path.basename(one.path)) for one in ignored):
             return False
         self.left_out += ignored
-        written = {os.path.realpath(out / folder[start:]) for folder in outputs}
+        written = {real.of_folder(os.path.join(out, folder[start:], "")) for folder in outputs}
         if written & folders or any(f"{folder}{os.sep}".startswith(place) for folder in folders):
             return False
         ordered = np.sort(np.array(keys, np.int64))
