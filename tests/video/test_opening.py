@@ -13,4 +13,3 @@ def test_a_folder_of_frames_replaces_neither_a_file_nor_a_device(tmp_path: Path)
     for out in (tmp_path / "frames", Path(os.devnull)):
         with pytest.raises(ValueError, match="is a file, and a name without a suffix"):
             check_out(out)
-    check_out(tmp_path)
