@@ -96,6 +96,35 @@ def test_figures_of_another_model_or_of_earlier_weights_are_left_out(
         prepare(run, "jane/shoes", "mit", tmp_path / "f", path)
 
 
+def test_figures_of_random_styles_and_of_references_are_told_apart(
+    run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "evaluation" / "report.json"
+    report(path, {"run (latent)": str(run), "run (reference)": str(run)}, {"fid": 11.0})
+    card = prepare(run, "jane/shoes", "mit", tmp_path / "a", path).folder / "README.md"
+    for name in ("fid (latent)", "fid (reference)"):
+        assert f"| {name} | 11 | 50 | 0 |" in card.read_text("utf-8")
+    moved = run.rename(tmp_path / "moved")
+    card = prepare(moved, "jane/shoes", "mit", tmp_path / "b", path).folder / "README.md"
+    assert "| fid (latent) | 11 |" in card.read_text("utf-8")
+
+
+def test_the_card_names_directions_and_data_of_figures(run: Path, tmp_path: Path) -> None:
+    there, back = "edges to shoes", "shoes to edges"
+    forth = {"direction": there}
+    home = {"direction": back, "data": "a=/home/jane/edges,b=shoes"}
+    moving = {"target": "shoes", "data": "", "video": "/home/jane/walk.mp4"}
+    report(run / "report.json", {"run": str(run)}, {"fid": 10.0, "lpips": 0.4}, facts=forth)
+    report(run / "report-2.json", {"run": str(run)}, {"fid": 90.0}, facts=home)
+    report(run / "report-3.json", {"run": str(run)}, {"flicker": 0.1}, facts=moving)
+    text = _card(run, tmp_path / "out")
+    assert f"| fid | 10 | 50 | 0 | of 50 images | {there} | photos |" in text
+    assert f"| lpips | 0.4 | 50 | 0 | of 50 images | {there} | photos |" in text
+    assert f"| fid | 90 | 50 | 0 | of 50 images | {back} | a=edges,b=shoes |" in text
+    assert "| flicker | 0.1 | 50 | 0 | of 50 images | to shoes | walk.mp4 |" in text
+    assert "/home/jane" not in text
+
+
 def _card(model: Path, out: Path) -> str:
     return (prepare(model, "jane/shoes", "mit", out).folder / "README.md").read_text("utf-8")
 
