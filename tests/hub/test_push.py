@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 
 import crossimage
 from crossimage.checkpoints.model_file import model_hash, save_model
+from crossimage.hub.card import shortened
 from crossimage.hub.push import prepare, push_model
 from crossimage.inference.predictor import Predictor
 from tests.hub.mock import Hub
@@ -123,6 +125,40 @@ def test_the_card_names_directions_and_data_of_figures(run: Path, tmp_path: Path
     assert f"| fid | 90 | 50 | 0 | of 50 images | {back} | a=edges,b=shoes |" in text
     assert "| flicker | 0.1 | 50 | 0 | of 50 images | to shoes | walk.mp4 |" in text
     assert "/home/jane" not in text
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        (r"C:\Users\jane\secret\cats", "cats"),
+        (r"a=C:\Users\jane\cats,b=D:/pets/dogs", "a=cats,b=dogs"),
+        (r"\\server\jane\photos\cats", "cats"),
+        (r"~\secret\cats", "cats"),
+        ("a=/home/jane/1, /home/jane/2", "a=1,2"),
+        ("~/secret/cats", "cats"),
+        (r"photos\cats", r"photos\cats"),
+        ("munit/outlines", "munit/outlines"),
+        ("value_range=0,4095", "value_range=0,4095"),
+        ("s3://bucket/cats", "s3://bucket/cats"),
+    ],
+)
+def test_absolute_paths_of_every_system_are_cut_to_their_last_part(word: str, told: str) -> None:
+    assert shortened(word) == told
+
+
+@pytest.mark.parametrize(
+    "program",
+    [r"C:\Python\Scripts\crossimage.exe", "/opt/bin/crossimage", "/lib/crossimage/__main__.py"],
+)
+def test_the_command_of_a_training_is_told_on_every_system(
+    program: str, run: Path, tmp_path: Path
+) -> None:
+    words = [program, "train", "munit/outlines", "--data", r"C:\Users\jane\shoes"]
+    facts = {"command": shlex.join(words), "data": words[-1]}
+    (run / "environment.json").write_text(json.dumps(facts))
+    text = _card(run, tmp_path / "out")
+    assert "\ncrossimage train munit/outlines --data shoes\n" in text
+    assert "Data: shoes." in text and "Users" not in text
 
 
 def _card(model: Path, out: Path) -> str:

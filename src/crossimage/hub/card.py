@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PureWindowsPath
 from typing import Any
 
 import yaml
@@ -233,18 +233,20 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", cut(" ".join(text.split())))
 
 
-def without_folders(command: str) -> str:
-    """Return a command without the folders that its files lie in, which tell about a machine."""
-    return shlex.join(map(shortened, shlex.split(command)))
-
-
 def shortened(word: str) -> str:
     """Return a word of a command in which absolute paths are cut to their last part.
 
-    Paths may be several, and have names: ``a=/data/cats,b=/data/dogs``.
+    Paths may be several, and have names: ``a=/data/cats,b=/data/dogs``. Those of Windows are known
+    on all systems.
     """
     parts = []
     for part in word.split(","):
         name, equals, path = part.rpartition("=")
-        parts.append(name + equals + (Path(path).name if path.startswith(("/", "~")) else path))
+        parts.append(name + equals + _without_folder(path))
     return ",".join(parts)
+
+
+def _without_folder(path: str) -> str:
+    """Return the last part of an absolute path; another text stays as it is."""
+    absolute = re.match(r"\s*([/~\\]|[A-Za-z]:[\\/])", path)
+    return PureWindowsPath(path).name if absolute else path  # which knows both separators
