@@ -179,6 +179,7 @@ def _facts(predictor: Predictor, letter: str) -> dict[str, Any]:
         "labels": list(networks.labels.names) if networks.labels else [],
         "pixels": [-1, 1],
         "value_range": [config.range_of(each) for each in networks.letters],
+        "classes": networks.classes,
         "channels": [networks.channels[source], networks.channels[letter]],
         "multiple": networks.multiple,
         "smallest": max(networks.min_size, 4),

@@ -112,6 +112,11 @@ def _check(predictor: Predictor) -> None:
             f"--web: the styles of a {predictor.method} are from reference images, which the page "
             "does not take; leave out --web, and run the exported files elsewhere"
         )
+    if networks.classes:
+        raise ValueError(
+            f"--web: this {predictor.method} translates label maps of class numbers, which the "
+            "page does not take; leave out --web, and run the exported file elsewhere"
+        )
     odd = [count for count in networks.channels.values() if count not in (1, 3)]
     if odd:
         raise ValueError(
