@@ -51,6 +51,10 @@ def test_what_no_page_can_show_is_refused_first(tmp_path: Path) -> None:
         maps = predictor("pix2pix", classes=channels[0], channels=channels)
         with pytest.raises(ValueError, match="translates label maps of class numbers, which the"):
             Site(maps, tmp_path / "web", None, None)
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "web"):
+        with pytest.raises(ValueError, match="file is a file; expected a folder for the page"):
+            Site(predictor("cut"), folder, None, None)
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "thesis.tex").touch()
     with pytest.raises(ValueError, match="web holds other files than a page of crossimage"):
