@@ -156,6 +156,40 @@ def test_mistakes_are_one_sentence(
     assert not (tmp_path / "out").exists()
 
 
+def test_results_that_cannot_be_written_are_refused_before_the_work(
+    pairs: Path, folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for work in (
+        "crossimage.evaluation.metrics.invariance.check_invariance",
+        "crossimage.training.ablations.train_variant",
+        "crossimage.evaluation.fitting.classifier.find_class_images",
+        "crossimage.evaluation.fitting.segmenter.find_photo_pairs",
+    ):
+        monkeypatch.setattr(work, lambda *_, **__: pytest.fail("it has begun"))
+    file, folder = tmp_path / "file", tmp_path / "c.safetensors"
+    file.touch()
+    folder.mkdir()
+
+    def refused(out: Path, *arguments: object) -> str:
+        assert evaluate(*arguments, "--device", "cpu", "--out", out) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("crossimage: ") and said.count("\n") == 1
+        return said
+
+    invariance = ("invariance", "--data", pairs, "--weights", "random")
+    classifier = ("fit-classifier", "--data", folders)
+    assert f"{file} is a file; expected a folder for report.json" in refused(file, *invariance)
+    ablate = ("ablate", "munit", "--data", folders)
+    assert f"{file} is a file; expected a folder" in refused(file / "runs", *ablate)
+    assert f"{folder} is a folder; expected the name of a file" in refused(folder, *classifier)
+    below = file / "s.safetensors"
+    segmenter = ("fit-segmenter", "--data", folders, "--palette", file)
+    assert f"{file} is a file; expected a folder for s.safet" in refused(below, *segmenter)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert "permission is denied" in refused(tmp_path / "new.safetensors", *classifier)
+
+
 def test_a_model_with_labels_is_measured_towards_one_of_them(
     labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

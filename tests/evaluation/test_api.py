@@ -103,6 +103,19 @@ def test_wrong_calls_are_refused(
         crossimage.evaluate(*models, **options)
 
 
+@pytest.mark.parametrize("name", ["file", "file/evaluation"])
+def test_a_file_in_the_place_of_the_reports_folder_is_refused_first(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    fake = pictures(tmp_path / "fake", "a.png", "b.png")
+    with pytest.raises(ValueError, match=r"file is a file; expected a folder for report\.json"):
+        crossimage.evaluate(
+            fake=fake, real=fake, metrics="l1", out=tmp_path / name, device="cpu",
+            on_progress=lambda *_: pytest.fail("evaluated for nothing"),
+        )  # fmt: skip
+
+
 def test_a_list_of_models_is_refused_with_the_way_to_pass_them() -> None:
     with pytest.raises(TypeError, match=r"separate arguments: evaluate\('runs/a', 'runs/b'"):
         crossimage.evaluate(["runs/a", "runs/b"], data="x")  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from crossimage.evaluation.galleries.base import FolderGallery
 from crossimage.evaluation.galleries.labels import LabelGallery
 from crossimage.evaluation.galleries.samples import SampleGallery
 from crossimage.evaluation.galleries.translations import TranslationGallery
+from crossimage.evaluation.galleries.videos import ModelVideo
 from crossimage.evaluation.options import Options
 from crossimage.inference.translator import Translator
 from crossimage.methods import METHODS
@@ -50,6 +51,17 @@ def test_a_model_of_noise_takes_neither_a_target_nor_samples(labelled: Path) -> 
         open_gallery("run", gan(), str(labelled), Options(samples=3))
     with pytest.raises(ValueError, match="makes images from noise: leave out --to"):
         open_gallery("run", gan(), str(labelled), Options(to="x"))
+
+
+@pytest.mark.parametrize("channels", [(3, 3), (4, 3)])
+def test_a_model_of_label_maps_is_not_given_images(channels: tuple[int, int], pairs: Path) -> None:
+    kind = METHODS["pix2pix"]
+    config = build(kind.Config, small("pix2pix") | {"classes": 3, "channels": channels})
+    maps = Translator(kind(config, training=False), "cpu")
+    with pytest.raises(ValueError, match="run translates label maps of class numbers, and data"):
+        open_gallery("run", maps, str(pairs), Options())
+    with pytest.raises(ValueError, match="translates label maps, which no video holds"):
+        ModelVideo("run", maps, pairs, None, 0)
 
 
 def test_all_galleries_are_checked_before_the_first_is_evaluated(

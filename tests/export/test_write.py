@@ -113,6 +113,9 @@ def test_an_exported_model_and_other_names_are_refused(exported: Path, tmp_path:
         export_model(crossimage.load(exported), tmp_path / "m.onnx")
     with pytest.raises(ValueError, match=r"ends in \.onnx"):
         export_model(predictor("cut"), tmp_path / "m.pb")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="file is a file; expected a folder for m.onnx"):
+        export_model(predictor("cut"), tmp_path / "file" / "m.onnx")
 
 
 def test_a_folder_without_images_for_int8_is_refused_first(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import yaml
 
 import crossimage
 from crossimage.checkpoints.model_file import model_hash, save_model
+from crossimage.hub.card import shortened
 from crossimage.hub.push import prepare, push_model
 from crossimage.inference.predictor import Predictor
 from tests.hub.mock import Hub
@@ -94,6 +96,69 @@ def test_figures_of_another_model_or_of_earlier_weights_are_left_out(
     path.write_text(json.dumps([]))
     with pytest.raises(ValueError, match="has no figures of"):
         prepare(run, "jane/shoes", "mit", tmp_path / "f", path)
+
+
+def test_figures_of_random_styles_and_of_references_are_told_apart(
+    run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "evaluation" / "report.json"
+    report(path, {"run (latent)": str(run), "run (reference)": str(run)}, {"fid": 11.0})
+    card = prepare(run, "jane/shoes", "mit", tmp_path / "a", path).folder / "README.md"
+    for name in ("fid (latent)", "fid (reference)"):
+        assert f"| {name} | 11 | 50 | 0 |" in card.read_text("utf-8")
+    moved = run.rename(tmp_path / "moved")
+    card = prepare(moved, "jane/shoes", "mit", tmp_path / "b", path).folder / "README.md"
+    assert "| fid (latent) | 11 |" in card.read_text("utf-8")
+
+
+def test_the_card_names_directions_and_data_of_figures(run: Path, tmp_path: Path) -> None:
+    there, back = "edges to shoes", "shoes to edges"
+    forth = {"direction": there}
+    home = {"direction": back, "data": "a=/home/jane/edges,b=shoes"}
+    moving = {"target": "shoes", "data": "", "video": "/home/jane/walk.mp4"}
+    report(run / "report.json", {"run": str(run)}, {"fid": 10.0, "lpips": 0.4}, facts=forth)
+    report(run / "report-2.json", {"run": str(run)}, {"fid": 90.0}, facts=home)
+    report(run / "report-3.json", {"run": str(run)}, {"flicker": 0.1}, facts=moving)
+    text = _card(run, tmp_path / "out")
+    assert f"| fid | 10 | 50 | 0 | of 50 images | {there} | photos |" in text
+    assert f"| lpips | 0.4 | 50 | 0 | of 50 images | {there} | photos |" in text
+    assert f"| fid | 90 | 50 | 0 | of 50 images | {back} | a=edges,b=shoes |" in text
+    assert "| flicker | 0.1 | 50 | 0 | of 50 images | to shoes | walk.mp4 |" in text
+    assert "/home/jane" not in text
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        (r"C:\Users\jane\secret\cats", "cats"),
+        (r"a=C:\Users\jane\cats,b=D:/pets/dogs", "a=cats,b=dogs"),
+        (r"\\server\jane\photos\cats", "cats"),
+        (r"~\secret\cats", "cats"),
+        ("a=/home/jane/1, /home/jane/2", "a=1,2"),
+        ("~/secret/cats", "cats"),
+        (r"photos\cats", r"photos\cats"),
+        ("munit/outlines", "munit/outlines"),
+        ("value_range=0,4095", "value_range=0,4095"),
+        ("s3://bucket/cats", "s3://bucket/cats"),
+    ],
+)
+def test_absolute_paths_of_every_system_are_cut_to_their_last_part(word: str, told: str) -> None:
+    assert shortened(word) == told
+
+
+@pytest.mark.parametrize(
+    "program",
+    [r"C:\Python\Scripts\crossimage.exe", "/opt/bin/crossimage", "/lib/crossimage/__main__.py"],
+)
+def test_the_command_of_a_training_is_told_on_every_system(
+    program: str, run: Path, tmp_path: Path
+) -> None:
+    words = [program, "train", "munit/outlines", "--data", r"C:\Users\jane\shoes"]
+    facts = {"command": shlex.join(words), "data": words[-1]}
+    (run / "environment.json").write_text(json.dumps(facts))
+    text = _card(run, tmp_path / "out")
+    assert "\ncrossimage train munit/outlines --data shoes\n" in text
+    assert "Data: shoes." in text and "Users" not in text
 
 
 def _card(model: Path, out: Path) -> str:

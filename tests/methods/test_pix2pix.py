@@ -228,6 +228,14 @@ def test_impossible_settings_are_one_sentence(changes: dict[str, Any], message: 
         pix2pix(**changes)
 
 
+def test_label_maps_of_class_numbers_are_translated_but_not_learnt(
+    pairs: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="classes=3 is of imported models.*; leave out classes"):
+        train("pix2pix", data=pairs, out=tmp_path / "run", **small("pix2pix", classes=3))
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("channels", ["1,3", "3,3"])
 def test_colourisation_keeps_the_lightness_of_the_input(channels: str) -> None:
     method = pix2pix(color_space="lab", channels=channels).eval()

@@ -57,24 +57,33 @@ def run_folder(
     return run
 
 
-def report(path: Path, runs: Mapping[str, str], names: Mapping[str, float], **changes: Any) -> None:
+def report(
+    path: Path,
+    runs: Mapping[str, str],
+    names: Mapping[str, float],
+    *,
+    facts: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> None:
     """Write a report of an evaluation.
 
     Args:
         path: The file.
         runs: The runs that were evaluated, by title.
         names: Values of the figures, which all runs have.
+        facts: Facts about all runs besides.
         changes: What differs from the usual protocol.
     """
     figure = {"interval": None, "count": 50, "protocol": "of 50 images", "seed": 0} | changes
     entries = [
         {
             "title": title,
-            "facts": {"model": title, "data": "photos"},
+            "facts": {"model": run, "data": "photos"} | dict(facts or {}),
             "figures": [figure | {"name": name, "value": value} for name, value in names.items()],
         }
-        for title in runs
+        for title, run in runs.items()
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = {"settings": {"runs": list(runs.values())}, "runs": entries}
-    path.write_text(json.dumps(data), encoding="utf-8")
+    named = list(dict.fromkeys(runs.values()))
+    whole = {"settings": {"runs": named}, "runs": entries}
+    path.write_text(json.dumps(whole), encoding="utf-8")

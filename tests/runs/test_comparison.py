@@ -1,5 +1,6 @@
 """Runs are compared: what differs, what can't be compared, and what is missing."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -158,6 +159,48 @@ def test_figures_of_a_method_without_random_styles_are_compared(tmp_path: Path) 
     assert [row.note for row in compare_runs([a, b]).figures] == [""]
     (row,) = compare_runs([a, b, c]).figures
     assert row.note == "measured differently, so not comparable"
+
+
+@pytest.mark.parametrize("folder", ["evaluation", "a/evaluation", "a"])
+def test_figures_of_random_styles_and_of_references_stand_apart(
+    tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    a, b = run_folder(tmp_path / "a", "stargan_v2"), run_folder(tmp_path / "b", "stargan_v2")
+    path = Path(folder, "report.json")
+    report(path, {"a (latent)": "a", "a (reference)": "a"}, {"fid": 11.0})
+    data = json.loads(path.read_text())
+    data["runs"][1]["figures"][0]["value"] = 22.0
+    path.write_text(json.dumps(data))
+    report(b / "report.json", {"b (latent)": "b", "b (reference)": "b"}, {"fid": 33.0})
+    assert named(compare_runs([a, b]).figures) == {
+        "fid (latent)": ["11", "33"], "fid (reference)": ["22", "33"],
+    }  # fmt: skip
+
+
+def test_figures_of_both_directions_have_a_row_each(tmp_path: Path) -> None:
+    a, b = run_folder(tmp_path / "a"), run_folder(tmp_path / "b")
+    there, back = "edges to shoes", "shoes to edges"
+    forth, reverse = {"direction": there}, {"direction": back}
+    report(a / "report.json", {"a": str(a)}, {"fid": 10.0, "lpips": 0.4}, facts=forth)
+    report(b / "report.json", {"b": str(b)}, {"fid": 20.0}, facts=forth)
+    (fid, _) = compare_runs([a, b]).figures
+    assert (fid.name, fid.values, fid.note) == ("fid", ["10", "20"], "")
+    report(a / "report-2.json", {"a": str(a)}, {"fid": 90.0}, facts=reverse)
+    assert named(compare_runs([a, b]).figures) == {
+        f"fid, {there}": ["10", "20"], f"fid, {back}": ["90", "–"], "lpips": ["0.4", "–"],
+    }  # fmt: skip
+    report(b / "report.json", {"b": str(b)}, {"lpips": 0.5}, facts=reverse)
+    notes = {row.name: row.note for row in compare_runs([a, b]).figures}
+    assert notes["lpips"] == "measured differently, so not comparable"
+
+
+def test_reports_of_several_methods_in_the_folder_of_a_run_are_not_taken_for_its_own(
+    tmp_path: Path,
+) -> None:
+    a, b = run_folder(tmp_path / "a"), run_folder(tmp_path / "b")
+    report(a / "report.json", {"one": "one", "two": "two"}, {"fid": 30.0})
+    assert compare_runs([a, b]).figures == []
 
 
 def test_figures_have_their_intervals_and_gaps(tmp_path: Path) -> None:

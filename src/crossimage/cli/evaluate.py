@@ -285,10 +285,11 @@ def invariance(
     check_data(data)
     check_paths(weights=None if weights == "random" else weights)
     from crossimage.evaluation.metrics.invariance import check_invariance
-    from crossimage.evaluation.report.page import Evaluation
+    from crossimage.evaluation.report.page import Evaluation, check_out
     from crossimage.evaluation.report.result import report_result
     from crossimage.utils.devices import find_device
 
+    check_out(folder)
     use_threads(device=device)
     figures, histograms = check_invariance(data, weights, find_device(device), seed)
     evaluation = Evaluation("domain invariance", {"data": data}, figures, histograms=histograms)
@@ -334,8 +335,10 @@ def _ablate(
     variants = find_variants([word for word in recipes if "=" not in word])
     check_data(data)
     from crossimage.cli.console import ConsoleListener
+    from crossimage.evaluation.report.page import check_out
     from crossimage.validation.by_metric import by_metric
 
+    check_out(out)
     check_variants(variants, shared)
     for variant in variants:
         listener = ConsoleListener()

@@ -14,6 +14,7 @@ from crossimage.evaluation.galleries.base import FolderGallery, Gallery
 from crossimage.evaluation.galleries.results import real_beside
 from crossimage.evaluation.galleries.videos import ModelVideo, VideoPair
 from crossimage.evaluation.options import Backbone, Options, Resize, check_given
+from crossimage.evaluation.report.page import check_out
 from crossimage.evaluation.report.result import EvaluationResult, report_result
 from crossimage.evaluation.study import add_study
 from crossimage.inference.load import load
@@ -111,8 +112,9 @@ def evaluate(
 
     Raises:
         FileNotFoundError: A model, a folder or a file that an option names is missing.
-        ValueError: The data does not fit a model, no metric can be computed, or an image can't be
-            used.
+        PermissionError: ``out`` can't be written to.
+        ValueError: The data does not fit a model, no metric can be computed, an image can't be
+            used, or ``out`` is a file.
 
     Example:
         >>> result = crossimage.evaluate("runs/munit", data="shoes", metrics=["fid", "lpips"])
@@ -129,6 +131,8 @@ def evaluate(
         unseen_classifier=_text(unseen_classifier), vgg_weights=_text(vgg_weights),
     )  # fmt: skip
     folder = None if out is None else as_path(out, "--out")
+    if folder is not None:
+        check_out(folder)
     images = None if data is None else read_data_set(data)
     moving = None if video is None else as_path(video, "--video")
     check_given(models, data=data, fake=fake, real=real, video=video, settings=settings)

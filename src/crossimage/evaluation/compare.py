@@ -61,6 +61,12 @@ def open_gallery(title: str, model: Translator, data: Tested, options: Options) 
         FileNotFoundError: A folder or a file of the data set is missing.
         ValueError: The data does not fit the model, or the target is unknown.
     """
+    if model.networks.classes:
+        raise ValueError(
+            f"{title} translates label maps of class numbers, and data sets are read as images; "
+            "translate the maps with `crossimage translate`, and give the folder of the results "
+            "instead (in `evaluate`: --fake RESULTS --real PHOTOS)"
+        )
     if model.networks.few_shot:
         return open_few_shot(title, model, data, options.to, options.references, options.seed)
     if model.networks.layout == "class_pairs":

@@ -19,7 +19,7 @@ from crossimage.inference.exported.graph import Graph
 from crossimage.inference.exported.onnx_file import require, sealed
 from crossimage.inference.predictor import Predictor
 from crossimage.utils.files import atomic
-from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.folders import check_file, make_folder
 
 _EXAMPLE = (40, 48)  # least height and width
 
@@ -121,6 +121,7 @@ def _check(predictor: Predictor, path: Path) -> None:
     if networks.file_hash:
         raise ValueError("the model is an exported one already; give the run that it is from")
     check_name(path)
+    check_file(path)
     if networks.stochastic:
         remedy = (
             "add test_mode=eval, which drops none"
@@ -179,6 +180,7 @@ def _facts(predictor: Predictor, letter: str) -> dict[str, Any]:
         "labels": list(networks.labels.names) if networks.labels else [],
         "pixels": [-1, 1],
         "value_range": [config.range_of(each) for each in networks.letters],
+        "classes": networks.classes,
         "channels": [networks.channels[source], networks.channels[letter]],
         "multiple": networks.multiple,
         "smallest": predictor.min_size,

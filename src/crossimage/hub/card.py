@@ -6,15 +6,15 @@ import inspect
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PureWindowsPath
 from typing import Any
 
 import yaml
 
 from crossimage.inference.predictor import Predictor
-from crossimage.runs.reports import NO_SEED, ReportedFigure
+from crossimage.runs.reports import NO_SEED, Figures
 from crossimage.utils.texts.shown import cut
 
 
@@ -43,7 +43,7 @@ class CardFacts:
         repo: Owner and name on the hub.
         licence: Its identifier on the hub, such as ``apache-2.0``.
         origin: Where the model comes from.
-        figures: Figures of its evaluation by name.
+        figures: Figures of its evaluation.
         samples: File of sample images in the repository; None: there are none.
         exported: What kind of exported model it is, such as ``int8``; None: it is none.
         sha256: The SHA-256 of its weights, which `crossimage info` prints.
@@ -52,7 +52,7 @@ class CardFacts:
     repo: str
     licence: str
     origin: Origin
-    figures: Mapping[str, ReportedFigure]
+    figures: Figures
     samples: str | None
     exported: str | None
     sha256: str
@@ -194,15 +194,18 @@ def _training(origin: Origin) -> str:
     return " ".join(lines) + f"\n\n```\n{origin.command}\n```"
 
 
-def _evaluation(figures: Mapping[str, ReportedFigure]) -> str:
+def _evaluation(figures: Figures) -> str:
     if not figures:
         return "The model was not evaluated, or nothing about it is recorded."
-    rows = ["| Figure | Value | n | Seed | Measured |", "|---|---|---|---|---|"]
-    for name, figure in figures.items():
+    rows = [["Figure", "Value", "n", "Seed", "Measured", "Direction", "Data"]]
+    for (name, direction), figure in figures.items():
         seed = "–" if figure.seed == NO_SEED else figure.seed
-        cells = (name, figure.text, figure.count, seed, figure.protocol)
-        rows.append(f"| {' | '.join(plain(each) for each in cells)} |")
-    return "By `crossimage evaluate`; ± is half the 95 % interval.\n\n" + "\n".join(rows)
+        cells = (name, figure.text, figure.count, seed, figure.protocol, direction)
+        rows.append([plain(each) for each in (*cells, shortened(figure.data))])
+    told = [number for number, cells in enumerate(zip(*rows, strict=True)) if any(cells[1:])]
+    lines = [f"| {' | '.join(row[number] for number in told)} |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(told))
+    return "By `crossimage evaluate`; ± is half the 95 % interval.\n\n" + "\n".join(lines)
 
 
 def _limits(model: Predictor, facts: CardFacts) -> Iterator[str]:
@@ -230,18 +233,20 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", cut(" ".join(text.split())))
 
 
-def without_folders(command: str) -> str:
-    """Return a command without the folders that its files lie in, which tell about a machine."""
-    return shlex.join(map(shortened, shlex.split(command)))
-
-
 def shortened(word: str) -> str:
     """Return a word of a command in which absolute paths are cut to their last part.
 
-    Paths may be several, and have names: ``a=/data/cats,b=/data/dogs``.
+    Paths may be several, and have names: ``a=/data/cats,b=/data/dogs``. Those of Windows are known
+    on all systems.
     """
     parts = []
     for part in word.split(","):
         name, equals, path = part.rpartition("=")
-        parts.append(name + equals + (Path(path).name if path.startswith(("/", "~")) else path))
+        parts.append(name + equals + _without_folder(path))
     return ",".join(parts)
+
+
+def _without_folder(path: str) -> str:
+    """Return the last part of an absolute path; another text stays as it is."""
+    absolute = re.match(r"\s*([/~\\]|[A-Za-z]:[\\/])", path)
+    return PureWindowsPath(path).name if absolute else path  # which knows both separators

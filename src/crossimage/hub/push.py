@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from crossimage.checkpoints.from_hub import (
 )
 from crossimage.checkpoints.load import load_networks
 from crossimage.checkpoints.model_file import model_hash, save_model
-from crossimage.hub.card import CardFacts, Origin, shortened, without_folders, write_card
+from crossimage.hub.card import CardFacts, Origin, shortened, write_card
 from crossimage.inference.display import run_folder_of
 from crossimage.inference.exported.about import Part, beside
 from crossimage.inference.exported.load import is_onnx, load_exported
@@ -30,6 +29,7 @@ from crossimage.inference.predictor import Predictor
 from crossimage.methods.base import Method
 from crossimage.runs.listing import read_summary
 from crossimage.runs.reports import figures_of
+from crossimage.training.environment import command_words
 from crossimage.training.resume import read_facts
 from crossimage.utils.files import new_folder, write_text
 from crossimage.utils.sheet_files import sheet_files
@@ -213,23 +213,14 @@ def _origin(run: Path | None) -> Origin:
     """Return where a run's model comes from, without the places of its files."""
     facts = read_facts(run / "environment.json") if run else {}
     summary = read_summary(run) if run else None
-    command, data, device = (facts.get(key) for key in ("command", "data", "device"))
+    data, device = facts.get("data"), facts.get("device")
     texts = [data] if isinstance(data, str) else list(data) if isinstance(data, dict | list) else []
     return Origin(
         ",".join(shortened(str(text)) for text in texts),
         summary.step if summary and summary.step else None,
-        _training(command) if isinstance(command, str) else "",
+        shlex.join(map(shortened, command_words(facts.get("command")))),
         device if isinstance(device, str) else "",
     )
-
-
-def _training(command: str) -> str:
-    """Return the command that trained a run; empty if a script did."""
-    with suppress(ValueError):
-        words = shlex.split(command)
-        if words and Path(words[0]).name == "crossimage":
-            return without_folders(shlex.join(["crossimage", *words[1:]]))
-    return ""
 
 
 def _asked(request: Callable[[], Any], repo: str) -> Any:

@@ -23,13 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from crossimage.config import (
     DepthOrZero,
+    Facts,
     Fraction,
     Halvings,
     NonNegativeFloat,
@@ -137,6 +138,16 @@ class Pix2PixConfig(Schedule256):
                 "color_space=lab turns gray or colour images into colour images: the input needs 1 "
                 f"or 3 channels and the output 3, found channels {self.channels}"
             )
+
+    def fields_from(self, facts: Facts) -> dict[str, Any]:
+        """Return the settings that the data determines; label maps of class numbers are none."""
+        if self.classes:
+            raise ValueError(
+                f"classes={self.classes} is of imported models, which translate label maps of "
+                "class numbers, and a data set is read as images; leave out classes, and give "
+                "label maps in colours"
+            )
+        return super().fields_from(facts)
 
 
 class Pix2Pix(Method):

@@ -11,7 +11,7 @@ from typing import Any
 from crossimage.config import EARLIER_DEFAULTS
 from crossimage.recipes.keys import keys_of
 from crossimage.runs.record import RunRecord, read_run
-from crossimage.runs.reports import NO_SEED
+from crossimage.runs.reports import NO_SEED, ReportedFigure
 from crossimage.training.schedule.durations import duration
 from crossimage.utils.names import titles_of
 from crossimage.utils.texts.setting_text import as_text
@@ -197,17 +197,31 @@ def _settings(records: Sequence[RunRecord]) -> tuple[list[ComparisonRow], int]:
 
 
 def _figures(records: Sequence[RunRecord]) -> list[ComparisonRow]:
+    """Return a row for each figure; a figure that a run has in both directions has two."""
+    keys = dict.fromkeys(key for record in records for key in record.figures)
     rows = []
-    for name in dict.fromkeys(name for record in records for name in record.figures):
-        found = [record.figures.get(name) for record in records]
-        ways = {figure.way for figure in found if figure}
-        seeds = {figure.seed for figure in found if figure and figure.seed != NO_SEED}
-        same = len(ways) < 2 and len(seeds) < 2
-        note = "" if same else "measured differently, so not comparable"
-        rows.append(
-            ComparisonRow(name, [figure.text if figure else NONE for figure in found], note)
-        )
+    for name in dict.fromkeys(name for name, _ in keys):
+        directions = [way for own, way in keys if own == name]
+        found = [
+            {way: figure for (own, way), figure in record.figures.items() if own == name}
+            for record in records
+        ]
+        if all(len(own) < 2 for own in found):
+            rows.append(_figure_row(name, [next(iter(own.values()), None) for own in found]))
+        else:
+            rows += [
+                _figure_row(f"{name}, {way}" if way else name, [own.get(way) for own in found])
+                for way in directions
+            ]
     return rows
+
+
+def _figure_row(name: str, found: Sequence[ReportedFigure | None]) -> ComparisonRow:
+    ways = {figure.way for figure in found if figure}
+    seeds = {figure.seed for figure in found if figure and figure.seed != NO_SEED}
+    same = len(ways) < 2 and len(seeds) < 2
+    note = "" if same else "measured differently, so not comparable"
+    return ComparisonRow(name, [figure.text if figure else NONE for figure in found], note)
 
 
 def _incomparable(records: Sequence[RunRecord]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from crossimage.config import read_yaml
 from crossimage.runs.listing import RunSummary, read_summary
-from crossimage.runs.reports import ReportedFigure, reported_figures
+from crossimage.runs.reports import Figures, reported_figures
 from crossimage.training.loss_table import LossRow, read_table
 from crossimage.training.resume import near_run_hint, read_facts
 from crossimage.utils.plots.curves import Points
@@ -30,7 +30,7 @@ class RunRecord:
         rows: Its losses and figures over time.
         unreadable: Number of lines of their table that can't be read.
         sheets: Its sample sheets by step.
-        figures: Figures of reports of its evaluation, by name.
+        figures: Figures of reports of its evaluation, by name and direction.
         notes: What is missing or damaged, one sentence each.
     """
 
@@ -41,7 +41,7 @@ class RunRecord:
     rows: list[LossRow]
     unreadable: int
     sheets: dict[int, Path]
-    figures: dict[str, ReportedFigure]
+    figures: Figures
     notes: list[str]
 
     @property

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from crossimage.training.resume import read_facts
-from crossimage.utils.names import titles_of
 
 DEFAULT_FOLDER = Path("evaluation")
 """Where ``crossimage evaluate`` writes reports unless another folder is named."""
@@ -24,11 +23,15 @@ class ReportedFigure:
         text: Its value, with half the width of its interval.
         measured: How it was measured: protocol, count, seed, data and more.
         report: The report.
+        direction: What was translated to what; empty: not recorded.
+        data: The data set or video, likewise.
     """
 
     text: str
     measured: tuple[str, ...]
     report: Path
+    direction: str = ""
+    data: str = ""
 
     @property
     def protocol(self) -> str:
@@ -51,33 +54,28 @@ class ReportedFigure:
         return self.measured[:2] + self.measured[3:]
 
 
-def reported_figures(run: Path) -> tuple[dict[str, ReportedFigure], list[Path]]:
-    """Return the newest figures of a run by name, and the reports in its folder that are damaged.
+Figures = dict[tuple[str, str], ReportedFigure]
+"""Figures by name and direction; empty where a model has no direction, or it is not recorded."""
+
+
+def reported_figures(run: Path) -> tuple[Figures, list[Path]]:
+    """Return the newest figures of a run, and the reports in its folder that are damaged.
 
     Reports are looked for in the run's folder and in ``evaluation``, where ``crossimage evaluate``
     writes them by default.
     """
     own = set(run.glob("**/report*.json"))
-    figures: dict[str, ReportedFigure] = {}
+    figures: Figures = {}
     damaged = []
     for path in sorted(own | {*DEFAULT_FOLDER.glob("report*.json")}, key=_age):
         report = read_facts(path)
         if not report and path in own:
             damaged.append(path)
-        for entry in _entries(report, run, path in own):
-            figures |= _figures(entry, path)
+        figures |= _figures(_entries(report, run, path in own), path)
     return figures, damaged
 
 
-def _figures(entry: dict[str, Any], path: Path) -> dict[str, ReportedFigure]:
-    return {
-        figure["name"]: ReportedFigure(_text(figure), _measured(entry, figure), path)
-        for figure in _list(entry.get("figures"))
-        if isinstance(figure.get("name"), str) and isinstance(figure.get("value"), int | float)
-    }
-
-
-def figures_of(model: Path, report: Path | None) -> dict[str, ReportedFigure]:
+def figures_of(model: Path, report: Path | None) -> Figures:
     """Return the figures of a model in reports that were written after it was saved.
 
     Args:
@@ -94,22 +92,39 @@ def figures_of(model: Path, report: Path | None) -> dict[str, ReportedFigure]:
         newer = _age(file)[0]
         found = {*file.parent.glob("**/report*.json"), *DEFAULT_FOLDER.glob("report*.json")}
         paths = [path for path in sorted(found, key=_age) if _age(path)[0] >= newer]
-    figures: dict[str, ReportedFigure] = {}
+    figures: Figures = {}
     for path in paths if report is None else [report]:
-        data = read_facts(path)
-        entries, named = _list(data.get("runs")), _named(data)
-        if len(named) != len(entries):
-            named = []
-        for number, entry in enumerate(entries):
-            same = bool(named) and _file_of(Path(named[number])).resolve() == file.resolve()
-            if same or (report is not None and len(entries) == 1):
-                figures |= _figures(entry, path)
+        figures |= _figures(_entries(read_facts(path), model, report is not None), path)
     if report is not None and not figures:
         raise ValueError(
             f"{report} has no figures of {model}; give the report.json that `crossimage evaluate "
             f"{model} --data DIR` has written"
         )
     return figures
+
+
+def _figures(entries: Sequence[dict[str, Any]], path: Path) -> Figures:
+    """Return the figures of a model's entries in a report; of several, each name says which."""
+    figures: Figures = {}
+    for entry in entries:
+        kind = f" ({_kind(entry)})" if len(entries) > 1 else ""
+        facts = _facts(entry)
+        target = f"to {facts['target']}" if facts.get("target") else ""  # of a video
+        direction = str(facts.get("direction") or target)
+        data = str(facts.get("data") or facts.get("video") or "")
+        for figure in _list(entry.get("figures")):
+            name, value = figure.get("name"), figure.get("value")
+            if isinstance(name, str) and isinstance(value, int | float):
+                figures[name + kind, direction] = ReportedFigure(
+                    _text(figure), _measured(entry, figure), path, direction, data
+                )
+    return figures
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    """Return what tells an entry from others of its model, such as ``latent`` of ``a (latent)``."""
+    title = str(entry.get("title"))
+    return title[:-1].rpartition("(")[2] if title.endswith(")") else title
 
 
 def _file_of(model: Path) -> Path:
@@ -124,28 +139,29 @@ def _age(path: Path) -> tuple[float, str]:
         return 0.0, str(path)
 
 
-def _entries(report: dict[str, Any], run: Path, own: bool) -> Iterator[dict[str, Any]]:
-    """Yield the results of a run in a report, which may be of several."""
-    entries, paths = _list(report.get("runs")), _named(report)
-    if own and len(paths) < 2:
-        yield from entries
-        return
-    for path, title in zip(paths, titles_of(paths), strict=True):
-        if Path(path).resolve() == run.resolve():
-            for entry in entries:
-                facts = entry.get("facts")
-                if title in (
-                    entry.get("title"),
-                    facts.get("model") if isinstance(facts, dict) else None,
-                ):
-                    yield entry
+def _entries(report: dict[str, Any], model: Path, alone: bool) -> list[dict[str, Any]]:
+    """Return the results of a model in a report, which may be of several.
+
+    Args:
+        report: The report.
+        model: A run folder or a model file.
+        alone: If the report is of a single model, it is this one under whatever path.
+    """
+    entries = _list(report.get("runs"))
+    evaluated = [str(_facts(entry).get("model") or entry.get("title")) for entry in entries]
+    if alone and len(set(evaluated)) == 1:
+        return entries
+    own = _file_of(model).resolve()
+    return [
+        entry
+        for entry, path in zip(entries, evaluated, strict=True)
+        if _file_of(Path(path)).resolve() == own
+    ]
 
 
-def _named(report: dict[str, Any]) -> list[str]:
-    """Return the paths of the models that a report is of."""
-    settings = report.get("settings")
-    named = settings.get("runs") if isinstance(settings, dict) else None
-    return [path for path in named if isinstance(path, str)] if isinstance(named, list) else []
+def _facts(entry: dict[str, Any]) -> dict[str, Any]:
+    facts = entry.get("facts")
+    return facts if isinstance(facts, dict) else {}
 
 
 def _list(value: Any) -> list[dict[str, Any]]:
@@ -166,8 +182,7 @@ def _text(figure: dict[str, Any]) -> str:
 
 
 def _measured(entry: dict[str, Any], figure: dict[str, Any]) -> tuple[str, ...]:
-    facts = entry.get("facts")
-    about = facts if isinstance(facts, dict) else {}
+    about = _facts(entry)
     parts = [figure.get(key) for key in ("protocol", "count", "seed", "variant", "library")]
-    parts += [about.get(key) for key in ("data", "direction", "preparation")]
+    parts += [about.get(key) for key in ("data", "video", "direction", "target", "preparation")]
     return tuple(map(str, parts))

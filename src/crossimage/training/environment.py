@@ -7,9 +7,10 @@ import platform
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,6 +40,19 @@ def environment(data: str | dict[str, list[str]], fabric: Fabric) -> dict[str, A
         "platform": platform.platform(),
         "git": _git_state(),
     }
+
+
+def command_words(recorded: object) -> list[str]:
+    """Return the words of a recorded command of crossimage; none of another program's.
+
+    Its program may be named as on any system: ``crossimage.exe``, ``crossimage/__main__.py``.
+    """
+    with suppress(ValueError, IndexError):  # it is damaged, or there is none
+        words = shlex.split(str(recorded or ""))
+        program = PureWindowsPath(words[0])  # which knows both separators
+        if program.stem == "crossimage" or program.parts[-2:] == ("crossimage", "__main__.py"):
+            return ["crossimage", *words[1:]]
+    return []
 
 
 def _git_state() -> dict[str, Any] | None:

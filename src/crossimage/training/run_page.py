@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from crossimage.training.advice.use import UsageHint
+from crossimage.training.environment import command_words
 from crossimage.training.loss_table import read_rows
 from crossimage.training.resume import read_facts
 from crossimage.utils.files import write_text
@@ -71,22 +71,12 @@ def write_page(
     write_text(run / "index.html", page)
 
 
-def _command(recorded: object) -> list[str]:
-    """Return the words of the command that runs; none if it is another program's."""
-    with suppress(ValueError, IndexError):  # the page does without it
-        words = shlex.split(str(recorded or ""))
-        program = Path(words[0])
-        if program.stem == "crossimage" or program.parts[-2:] == ("crossimage", "__main__.py"):
-            return ["crossimage", *words[1:]]
-    return []
-
-
 def _started_with(run: Path, record: Mapping[str, Any], *, going: bool) -> dict[str, str]:
     """Return the command or call that started a run, and what continues it, by caption."""
     if isinstance(call := record.get("call"), str):
         return {"started with; the same call continues it" if going else "started with": call}
     commands = {}
-    command = _command(record.get("command"))
+    command = command_words(record.get("command"))
     if command and "--resume" not in command:  # what is resumed may have started elsewhere
         commands["started with"] = shlex.join(command)
     if command and going:

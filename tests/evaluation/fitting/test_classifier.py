@@ -1,5 +1,6 @@
 """Classifiers learn their classes, the same for every seed, and tell how well."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,6 +163,16 @@ def test_an_image_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         path.write_bytes(b"noise")
     with pytest.raises(ValueError, match=r"\.png can't be read"):
         fit(tmp_path / "data", tmp_path / "c.safetensors")
+
+
+def test_a_held_out_image_that_cannot_be_read_is_named_before_training(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = shutil.copytree(colours, tmp_path / "data")
+    (data / "test" / "red" / "bad.png").write_bytes(b"noise")
+    monkeypatch.setattr(fitting, "_train", lambda *_: pytest.fail("trained for nothing"))
+    with pytest.raises(ValueError, match=r"bad\.png can't be read"):
+        fit(data, tmp_path / "c.safetensors")
 
 
 def test_training_may_begin_with_published_weights(

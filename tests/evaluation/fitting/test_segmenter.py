@@ -1,5 +1,6 @@
 """Segmenters learn the classes of photos, the same for every seed."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,7 @@ def test_fits_use_the_hardwares_arithmetic_and_tell_every_epoch(
     fit(data, tmp_path / "s.safetensors", 3, progress=StderrProgress({"training": 3}))
     assert seen == {(True, torch.bfloat16), (False, torch.float32)}
     lines = [line.split(" · ")[:2] for line in capsys.readouterr().err.splitlines()]
+    assert lines.pop(0) == ["checking held-out photos", "3/3"]
     assert lines == [["training", f"{n}/6"] for n in (2, 4, 6)] + [["held-out photos", "3/3"]]
 
 
@@ -115,6 +117,28 @@ def test_data_and_numbers_that_make_no_sense_are_refused(data: Path, tmp_path: P
             device=CPU,
         )  # fmt: skip
     assert not out.exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_held_out_pairs_that_cannot_be_used_are_named_before_training(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting_segmenter, "_train", lambda *_: pytest.fail("trained for nothing"))
+    scenes = shutil.copytree(data, tmp_path / "scenes")
+    maps = sorted((scenes / "test" / "label").iterdir())
+
+    def expect(sentence: str) -> None:
+        with pytest.raises(ValueError, match=sentence):
+            fit(scenes, tmp_path / "s.safetensors")
+
+    for path in maps:
+        Image.new("RGB", (80, 40)).save(path)
+    expect("label maps of all 3 held-out photos, such as .*, hold nothing but void")
+    Image.new("RGB", (80, 40), (9, 9, 9)).save(maps[1])
+    expect(r"1\.png has the colour \(9, 9, 9\) at column 0, row 0, which the table")
+    maps[2].write_bytes(b"noise")
+    maps[1].write_bytes(maps[0].read_bytes())
+    expect(r"2\.png can't be read")
 
 
 def test_training_can_begin_with_published_weights(

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from crossimage.evaluation.networks.network_file import check_suffix, read_network, write_network
+from crossimage.evaluation.networks.network_file import check_out, read_network, write_network
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_other_files_are_refused(
 
 
 def test_only_names_of_safetensors_are_written(tmp_path: Path) -> None:
-    check_suffix(tmp_path / "s.safetensors", "segmenter")
+    check_out(tmp_path / "s.safetensors", "segmenter")
     with pytest.raises(ValueError, match=r"s\.pth is not a file name for a segmenter"):
         write_network(tmp_path / "s.pth", "segmenter", nn.Linear(1, 1), {})
     assert not (tmp_path / "s.pth").exists()

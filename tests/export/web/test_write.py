@@ -47,6 +47,14 @@ def test_what_no_page_can_show_is_refused_first(tmp_path: Path) -> None:
         Site(predictor("funit"), tmp_path / "web", None, None)
     with pytest.raises(ValueError, match="this model's have 2; leave out --web"):
         Site(predictor("cyclegan", channels=(2, 2)), tmp_path / "web", None, None)
+    for channels in ((3, 3), (1, 3)):
+        maps = predictor("pix2pix", classes=channels[0], channels=channels)
+        with pytest.raises(ValueError, match="translates label maps of class numbers, which the"):
+            Site(maps, tmp_path / "web", None, None)
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "web"):
+        with pytest.raises(ValueError, match="file is a file; expected a folder for the page"):
+            Site(predictor("cut"), folder, None, None)
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "thesis.tex").touch()
     with pytest.raises(ValueError, match="web holds other files than a page of crossimage"):

@@ -24,7 +24,7 @@ from crossimage.evaluation.networks.classifier import (
     freeze_classifier,
     save_classifier,
 )
-from crossimage.evaluation.networks.network_file import check_suffix
+from crossimage.evaluation.networks.network_file import check_out
 from crossimage.evaluation.options import ClassifierName
 from crossimage.evaluation.report.figures import Figure, share_of
 from crossimage.training.processes.fabric import arithmetic
@@ -93,6 +93,7 @@ def fit_classifier(
         model = ClassifierNetwork(network, size, len(classes))
         begun = _load_published(model, network, weights) if weights else "random weights"
         rate = _RATE_PRETRAINED if weights else _RATE
+        _check_held_out(held_out, size, progress)
         _train(model.to(device), train, epochs, flip, seed, rate, progress)
     figure = accuracy(freeze_classifier(model, network, classes), held_out, progress)
     chance = max(Counter(held_out.labels).values()) / len(held_out.labels)
@@ -121,9 +122,7 @@ def accuracy(
         examples: The images.
         progress: Receives the progress; None: not reported.
     """
-    stream = ImageStream(
-        examples.paths, lambda path: center_square(read_rgb(path), classifier.size)
-    )
+    stream = _squares(examples, classifier.size)
     tracked = track(stream, "held-out images", len(stream), progress, len)
     predicted = torch.cat([classifier.probabilities(images).argmax(1) for images in tracked])
     hits = predicted.eq(torch.tensor(examples.labels)).double().tolist()
@@ -141,8 +140,19 @@ def accuracy(
     )
 
 
+def _check_held_out(examples: LabelledPaths, size: int, progress: ProgressCallback | None) -> None:
+    """Read all held-out images, as one that can't be read would cost the whole training."""
+    stream = _squares(examples, size)
+    for _ in track(stream, "checking held-out images", len(stream), progress, len):
+        pass
+
+
+def _squares(examples: LabelledPaths, size: int) -> ImageStream:
+    return ImageStream(examples.paths, lambda path: center_square(read_rgb(path), size))
+
+
 def _check(out: Path, size: int, min_size: int, epochs: int) -> None:
-    check_suffix(out, "classifier")
+    check_out(out, "classifier")
     whole(size, "--size", min_size)
     whole(epochs, "--epochs", 1)
 

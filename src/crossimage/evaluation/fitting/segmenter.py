@@ -16,7 +16,7 @@ from crossimage.evaluation.fitting.classifier import autocast
 from crossimage.evaluation.galleries.images import prefetch, resize_shortest
 from crossimage.evaluation.metrics.segmentation import ConfusionScores, resize_labels
 from crossimage.evaluation.networks.label_maps import PhotoPairs, find_photo_pairs
-from crossimage.evaluation.networks.network_file import check_suffix
+from crossimage.evaluation.networks.network_file import check_out
 from crossimage.evaluation.networks.palette import VOID, read_palette
 from crossimage.evaluation.networks.segmenter import (
     SEGMENTERS,
@@ -80,7 +80,7 @@ def fit_segmenter(
         ValueError: The data are not pairs of photos and label maps, or have a colour that the
             table lacks; an image or the weights can't be used; a number is too small.
     """
-    check_suffix(out, "segmenter")
+    check_out(out, "segmenter")
     whole(size, "--size", _MIN_SIZE)
     whole(epochs, "--epochs", 1)
     whole(batch_size, "batch_size", 2)
@@ -88,6 +88,7 @@ def fit_segmenter(
     with OwnRandomNumbers(seed_of(seed, "segmenter")):
         model = SegmenterNetwork(network, len(train.palette.names))
         begun = _load_published(model, network, weights) if weights else "random weights"
+        _check_held_out(held_out, progress)
         model.to(device)
         _train(model, train, size, epochs, batch_size, seed, progress)
     facts = {
@@ -184,6 +185,29 @@ def _crop(
     rows, columns = slice(top, top + size), slice(left, left + size)
     photo, classes = photo[:, rows, columns], classes[rows, columns]
     return (photo.flip(2), classes.flip(1)) if mirrored < 0.5 else (photo, classes)
+
+
+def _check_held_out(pairs: PhotoPairs, progress: ProgressCallback | None) -> None:
+    """Read all held-out pairs, as one that can't be used would cost the whole training.
+
+    Raises:
+        ValueError: An image can't be read, a label map has an unknown colour, or all are void.
+    """
+    held_out, known = len(pairs.photos), False
+    read = prefetch(partial(_truth, pairs), range(held_out), 16)
+    for truth in track(read, "checking held-out photos", held_out, progress):
+        known |= bool((truth != VOID).any())
+    if not known:
+        raise ValueError(
+            f"the label maps of all {held_out} held-out photos, such as {pairs.labels[0]}, hold "
+            "nothing but void; hold out pairs with classes, as test pairs"
+        )
+
+
+def _truth(pairs: PhotoPairs, index: int) -> Tensor:
+    """Return the classes of a pair's label map, of its photo's size."""
+    photo, labels = pairs.read(index)
+    return pairs.palette.classes_of(resize_labels(labels, photo), pairs.labels[index])
 
 
 def _score(

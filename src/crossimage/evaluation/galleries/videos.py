@@ -105,7 +105,8 @@ class ModelVideo(VideoGallery):
 
     Raises:
         FileNotFoundError: There is no such video.
-        ValueError: It is not a video, the target is unknown, or the model needs references.
+        ValueError: It is not a video, the target is unknown, or the model needs references or
+            translates label maps.
     """
 
     def __init__(
@@ -116,6 +117,8 @@ class ModelVideo(VideoGallery):
                 f"the target of this {model.method} is what references show: translate {video} "
                 "with crossimage video, and name the result with --fake"
             )
+        if model.networks.classes:
+            raise ValueError(f"this {model.method} translates label maps, which no video holds")
         target = model.target(to)
         facts = {
             "method": model.method, "model": title, "target": str(target.to),

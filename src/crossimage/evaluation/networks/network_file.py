@@ -22,7 +22,7 @@ from crossimage.utils.tensor_files.safetensors_files import (
 )
 from crossimage.utils.texts.json_text import parse_json
 from crossimage.utils.texts.shown import cut, shown
-from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.folders import check_file, make_folder
 
 _VERSION = 1  # of the format
 LARGEST_SIZE = 16_384
@@ -44,7 +44,7 @@ def write_network(path: Path, kind: str, network: nn.Module, facts: dict[str, An
         OSError: The file can't be written; a previous one is kept.
         ValueError: The file has another suffix.
     """
-    check_suffix(path, kind)
+    check_out(path, kind)
     tensors = {
         name: x.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
         for name, x in network.state_dict().items()
@@ -60,14 +60,16 @@ def write_network(path: Path, kind: str, network: nn.Module, facts: dict[str, An
         write_safetensors(file, tensors, metadata)
 
 
-def check_suffix(path: Path, kind: str) -> None:
-    """Check that the name of a file to write ends in ``.safetensors``.
+def check_out(path: Path, kind: str) -> None:
+    """Check that a file can be written, and that its name ends in ``.safetensors``.
 
     Raises:
-        ValueError: It does not.
+        PermissionError: Its folder can't be written to.
+        ValueError: It has another name, is a folder, or one above it is a file.
     """
     if path.suffix != ".safetensors":
         raise ValueError(f"{path} is not a file name for a {kind}; expected *.safetensors")
+    check_file(path)
 
 
 class NetworkFile(NamedTuple):

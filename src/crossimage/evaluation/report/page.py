@@ -17,7 +17,7 @@ from crossimage.evaluation.report.strips import Block
 from crossimage.utils.files import write_new, write_text
 from crossimage.utils.html import page_template
 from crossimage.utils.reading import read_data
-from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.folders import check_folder, make_folder
 
 NOT_COMPARABLE = (
     "not comparable with figures of others: the network behind it was trained here, or does not "
@@ -63,6 +63,16 @@ class Evaluation:
     def find(self, name: str) -> Figure | None:
         """Return the figure of a name, or None."""
         return next((figure for figure in self.figures if figure.name == name), None)
+
+
+def check_out(out: Path) -> None:
+    """Check that reports can be written to a folder, before what takes long.
+
+    Raises:
+        PermissionError: They can't be.
+        ValueError: It, or one above it, is a file.
+    """
+    check_folder(out, "report.json and report.html")
 
 
 def write_report(

@@ -13,7 +13,7 @@ from crossimage.inference.exported.about import beside
 from crossimage.inference.predictor import Predictor
 from crossimage.utils.files import atomic, write_text
 from crossimage.utils.reading import read_data
-from crossimage.utils.writing.folders import make_folder
+from crossimage.utils.writing.folders import check_folder, make_folder
 from crossimage.utils.writing.pictures import encoded
 from crossimage.utils.writing.temporary import is_temporary
 
@@ -41,8 +41,7 @@ class Site:
         self, predictor: Predictor, folder: Path, runtime: Path | None, sample: Path | None
     ) -> None:
         _check(predictor)
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(f"--web: {folder} is a file; give the name of a folder")
+        check_folder(folder, "the page")
         if folder.is_dir() and not (folder / "model.json").is_file() and _foreign(folder):
             raise ValueError(
                 f"--web: {folder} holds other files than a page of crossimage; give a new folder"
@@ -111,6 +110,11 @@ def _check(predictor: Predictor) -> None:
         raise ValueError(
             f"--web: the styles of a {predictor.method} are from reference images, which the page "
             "does not take; leave out --web, and run the exported files elsewhere"
+        )
+    if networks.classes:
+        raise ValueError(
+            f"--web: this {predictor.method} translates label maps of class numbers, which the "
+            "page does not take; leave out --web, and run the exported file elsewhere"
         )
     odd = [count for count in networks.channels.values() if count not in (1, 3)]
     if odd:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +33,39 @@ def make_folder(path: Path, *, exist_ok: bool = True) -> None:
     finally:
         if _made is not None:
             _made.extend(reversed(missing))
+
+
+def check_folder(path: Path, what: str) -> None:
+    """Refuse a folder for results that can't be made or written to, before what takes long.
+
+    Args:
+        path: The folder; it and those above it may be missing.
+        what: The results, for a reader.
+
+    Raises:
+        PermissionError: The nearest folder that exists can't be written to.
+        ValueError: It, or one above it, is a file.
+    """
+    nearest = next((each for each in (path, *path.parents) if os.path.lexists(each)), None)
+    if nearest and not nearest.is_dir():
+        raise ValueError(f"{nearest} is a file; expected a folder for {what}; give another path")
+    if nearest and not os.access(nearest, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file for a result that can't be written, before what takes long.
+
+    Args:
+        path: The file; an earlier one is replaced.
+
+    Raises:
+        PermissionError: Its folder can't be written to.
+        ValueError: It is a folder, or one above it is a file.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; expected the name of a file; give another path")
+    check_folder(path.parent, path.name)
 
 
 @contextmanager
