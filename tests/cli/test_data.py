@@ -227,3 +227,14 @@ def test_data_inspect_measures_and_reports_and_its_status_is_the_verdict(
     assert crossimage("data", "inspect", data, small) == 1
     again = f"next: crossimage data inspect {shlex.join([str(data), str(small)])}\n"
     assert capsys.readouterr().out.endswith(f"Training would stop: 1 problem.\n{again}")
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_images_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr("crossimage.doctor.examination.examine", pytest.fail)
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert crossimage("data", "inspect", tmp_path, "--out", out) == 2
+        said = capsys.readouterr().err
+        assert f"{tmp_path / 'file'} is a file; expected a folder for report.json" in said

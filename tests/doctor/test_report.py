@@ -86,12 +86,6 @@ def test_estimates_say_what_they_are_and_what_was_measured() -> None:
     assert "a step takes more than 60 s" in late and "longer than 10 minutes" in late
 
 
-def test_the_report_is_not_written_into_a_file(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("mine")
-    with pytest.raises(ValueError, match="is a file; expected a folder"):
-        write_report(examined(domains(tmp_path / "data")), tmp_path / "out")
-
-
 def test_pairs_outside_a_folder_train_are_recognised_by_their_shape(tmp_path: Path) -> None:
     photos(tmp_path, ["1.png", "2.png", "3.png"], (16, 32))
     said = "\n".join(sentences(examined(tmp_path)))

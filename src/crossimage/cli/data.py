@@ -25,6 +25,7 @@ from crossimage.utils.names import did_you_mean
 from crossimage.utils.paths import as_path
 from crossimage.utils.reading import failed_read
 from crossimage.utils.streams import print_error, print_line
+from crossimage.utils.writing.folders import check_folder
 
 if TYPE_CHECKING:
     from crossimage.data.make.made import MadeDataset
@@ -75,6 +76,8 @@ def data_inspect(
         if recipe is not None:
             settings_of(recipe, overrides)  # its mistakes are told before those of the data
 
+    if out is not None:
+        check_folder(as_path(out, "--out"), "report.json and report.html")
     read_data_set(data)  # what is no data set at all is a mistake in the arguments
     try:
         check_data(data, "")

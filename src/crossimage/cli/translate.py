@@ -28,7 +28,7 @@ from crossimage.cli.early import check_counts, check_early, check_inputs
 from crossimage.cli.pipes import PIPE, check_single, read_pipes, results_folder, write_stdout
 from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.data.stores.missing import is_missing, missing
-from crossimage.inference.output_types import check_folder, suffix_of
+from crossimage.inference.output_types import check_results_folder, suffix_of
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import StderrProgress
 from crossimage.utils.streams import print_error, print_line, printable
@@ -142,7 +142,7 @@ def translate(
     part = parse_shard(shard, seed)
     cluster = _cluster(engine, workers, gpus, threads, device, out)
     if out != PIPE and not store_address(out):
-        check_folder(local_path(as_path(out, "--out", stores=True)))
+        check_results_folder(local_path(as_path(out, "--out", stores=True)))
     if out == PIPE:
         check_single(inputs, max(samples, len(reference)))
     images, references = read_pipes(inputs, reference)
@@ -312,7 +312,7 @@ def sample(
     check_early(run, device=device, threads=threads)
     check_counts(samples=samples, batch_size=batch_size)
     folder = as_path(out, "--out")
-    check_folder(folder)
+    check_results_folder(folder)
     suffix_of(format)
     from crossimage.inference.load import load
 

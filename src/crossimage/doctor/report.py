@@ -73,12 +73,7 @@ def write_report(examination: Examination, out: Path) -> None:
     Args:
         examination: The result of the examination.
         out: The folder; reports there are replaced.
-
-    Raises:
-        ValueError: ``out`` is a file.
     """
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file; expected a folder for report.json and report.html")
     make_folder(out)
     facts = as_json(examination)
     write_text(out / "report.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

@@ -15,6 +15,7 @@ from crossimage.data.images.formats import (
     whole_range,
 )
 from crossimage.utils.names import did_you_mean
+from crossimage.utils.writing.folders import check_folder
 
 ResultDepth = Literal["auto"] | Depth
 """How results store their values; ``auto``: like their inputs."""
@@ -23,17 +24,15 @@ _FLOATING = (".pfm",)  # files of floating-point values that are not written
 _ABLE = {"16": DEEP, "float": TIFF}
 
 
-def check_folder(out: Path) -> None:
-    """Refuse a path for results that is a file, or that is meant to be one.
+def check_results_folder(out: Path) -> None:
+    """Refuse a folder for results that can't be made, or that is meant to be a file.
 
     Raises:
-        ValueError: It is a file, or would be a new folder named like an image.
+        PermissionError: The nearest folder that exists can't be written to.
+        ValueError: It or one above it is a file, or it would be a new folder named like an image.
     """
-    if out.is_dir():
-        return
-    if out.exists():
-        raise ValueError(f"{out} is a file; expected a folder for the results")
-    if out.suffix.lower() in EXTENSIONS:
+    check_folder(out, "the results")
+    if not out.exists() and out.suffix.lower() in EXTENSIONS:
         raise ValueError(
             f"{out} is named like an image; expected a folder for the results, which keep the "
             "names of the inputs, such as results"

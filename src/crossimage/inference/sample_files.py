@@ -13,7 +13,7 @@ from crossimage.data.images.writing import fill_image
 from crossimage.data.sources.results import SHEET_NAME
 from crossimage.inference.files.records import Records
 from crossimage.inference.files.results import FolderResults, WrittenFile
-from crossimage.inference.output_types import check_folder, suffix_of
+from crossimage.inference.output_types import check_results_folder, suffix_of
 from crossimage.inference.predictor import Predictor
 from crossimage.utils.manifest import NAME, SHEET, Entry
 from crossimage.utils.numbers import whole
@@ -34,7 +34,7 @@ def sample_files(
 ) -> list[Path]:
     """Write images generated from noise; see :meth:`crossimage.Translator.sample_files`."""
     n, suffix = whole(n, "n", 1), suffix_of(format)
-    check_folder(out)
+    check_results_folder(out)
     batches = predictor.sample_batches(n, seed, batch_size)
     value_range = predictor.config.range_of(predictor.networks.letters[0])
     digits = max(4, len(str(n)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crossimage.data.stores.addresses import local_path, store_address
 from crossimage.inference.files.results import FolderResults, Results
-from crossimage.inference.output_types import check_folder
+from crossimage.inference.output_types import check_results_folder
 from crossimage.inference.stores.results import StoreResults
 from crossimage.inference.stores.shards import PATTERN, ShardResults
 
@@ -30,8 +30,8 @@ def open_results(out: Path) -> Results:
             )
         return StoreResults(address)
     if out.name == PATTERN:
-        check_folder(out.parent)
+        check_results_folder(out.parent)
         return ShardResults(out.parent)
     folder = local_path(out)
-    check_folder(folder)
+    check_results_folder(folder)
     return FolderResults(folder)
