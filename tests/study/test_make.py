@@ -11,6 +11,7 @@ from crossimage.study.make import make_study
 from crossimage.study.power import people_needed, votes_needed
 from crossimage.study.settings import PROTOCOLS, named_methods, read_settings
 from crossimage.study.store import Store
+from tests.evaluation.targets import Repainted, class_images, model
 from tests.study.people import SMALL, Visitor, answer_all, folders, make_small, serving
 
 
@@ -147,6 +148,16 @@ def test_folders_whose_names_do_not_match_are_refused(tmp_path: Path) -> None:
     assert "no name in common" in text and "photo00" in text and "otherphoto00" in text
 
 
+def test_methods_of_which_only_pairs_share_names_are_refused(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b", "c", count=3)
+    for name, missing in zip("abc", ("photo00", "photo01", "photo02"), strict=True):
+        (tmp_path / name / f"{missing}.png").unlink()
+    data = folders(tmp_path, "input")["input"]
+    text = refused(tmp_path, "preference", methods, data=data)
+    assert "the results of a (such as photo01), b (such as photo00) and c (such as photo00)" in text
+    assert "no name in common" in text
+
+
 def test_inputs_that_only_some_methods_have_are_left_out_and_counted(tmp_path: Path) -> None:
     methods = folders(tmp_path, "a", "b")
     (tmp_path / "b" / "photo00.png").unlink()
@@ -201,3 +212,42 @@ def test_inputs_may_have_another_unicode_form_or_a_number_at_the_end(tmp_path: P
     study = make_study(tmp_path / "s", "preference", made, data=data, changes={"questions": 12})
     items = {question.item for question in questions(study.folder)}
     assert {"caf\u00e9", "scan.001", "scan.002"} < items
+
+
+@pytest.fixture
+def few_shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A model file of known classes, and data with two unseen ones."""
+    data = class_images(tmp_path / "foods", {"bread": 3, "cake": 4}, {"rice": 6, "soup": 6})
+    own = model(Repainted, "bread", "cake")
+    monkeypatch.setattr("crossimage.study.sources.load", lambda path: own)
+    (tmp_path / "few.safetensors").touch()
+    return str(tmp_path / "few.safetensors"), str(data)
+
+
+def test_a_model_with_several_classes_is_refused_with_advice_that_works(
+    tmp_path: Path, few_shot: tuple[str, str]
+) -> None:
+    path, data = few_shot
+    methods, changes = {"few": path, "again": path}, {"questions": 7, "trials": 2}
+    for to in ([], ["rice,soup"]):
+        text = refused(tmp_path, "preference", methods, data=data, to=to, changes=changes)
+        assert "rice, soup; name those" in text and "--to rice or --to rice soup" in text
+    for to in (["rice"], ["rice", "soup"]):
+        out = tmp_path / str(len(to))
+        made = make_study(out, "preference", methods, data=data, to=to, changes=changes)
+        assert {question.attribute for question in questions(made.folder)} == {*to}
+
+
+def test_inputs_of_a_model_whose_names_differ_in_the_type_only_are_all_used(
+    tmp_path: Path, few_shot: tuple[str, str]
+) -> None:
+    path, data = few_shot
+    bread = tmp_path / "foods" / "train" / "bread"
+    with Image.open(bread / "train_bread_0.png") as image:
+        image.rotate(90).save(bread / "train_bread_0.bmp")
+    changes = {"questions": 8, "trials": 2}
+    methods = {"few": path, "again": path}
+    made = make_study(
+        tmp_path / "s", "preference", methods, data=data, to=["rice"], changes=changes
+    )
+    assert len({question.item for question in questions(made.folder)}) == 8
