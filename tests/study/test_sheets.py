@@ -77,6 +77,19 @@ def test_the_archive_says_nothing_of_the_methods_and_needs_no_other_host(tmp_pat
         export_study(study, tmp_path / "static")
 
 
+def test_a_number_that_is_not_one_is_named_and_the_answers_are_imported_without_it(
+    tmp_path: Path,
+) -> None:
+    study = make_small(tmp_path, "preference").folder
+    export_study(study, tmp_path / "static.zip")
+    page = sheets_of(tmp_path / "static.zip")[0]
+    path = save(tmp_path / "a.json", answers_to(page, 1, platform="{{%PROLIFIC_PID%}}"))
+    with pytest.raises(ValueError, match=r"'{{%PROLIFIC_PID%}}' is not .* or write \"\" if it"):
+        import_answers(study, [path])
+    path.write_text(path.read_text().replace("{{%PROLIFIC_PID%}}", ""))
+    assert import_answers(study, [path])[0] > 0
+
+
 def test_files_that_are_no_answers_to_the_study_are_refused(tmp_path: Path) -> None:
     study = make_small(tmp_path, "preference").folder
     export_study(study, tmp_path / "static.zip")
@@ -87,7 +100,8 @@ def test_files_that_are_no_answers_to_the_study_are_refused(tmp_path: Path) -> N
         ([], "does not hold the answers"),
         (good | {"study": "another"}, "another study"),
         (good | {"id": "<script>"}, "does not hold"),
-        (good | {"platform": "=1+1"}, "does not hold"),
+        (good | {"platform": 7}, "does not hold"),
+        (good | {"platform": "=1+1"}, "'=1\\+1' is not the number of a participant"),
         (good | {"answers": [first | {"question": 10_000}]}, "no question 10000"),
         (good | {"answers": [first | {"ordering": [0, 0]}]}, "with these options"),
         (good | {"answers": [first | {"answer": 5}]}, "option 5"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def _fill(
     store = Store(folder / database.FILE, create=True)
     try:
         store.put("secret", secret)
-        questions, notes = _questions(folder, settings, secret, frozenset(), progress)
+        questions, notes = _questions(folder, settings, secret, {}, progress)
         settings = _planned(settings, given, questions)
         store.add_questions(_with_amounts(settings, questions))
         write_settings(folder / settings_file.FILE, settings)
@@ -142,7 +143,7 @@ def _extend(
         )
         settings = make_settings(protocol, settings.model_dump(exclude={"protocol"}))
         secret = store.get("secret") or ""
-        existing = frozenset(question.key for question in store.questions().values())
+        existing = {question.key: question for question in store.questions().values()}
         questions, notes = _questions(out, settings, secret, existing, progress)
         if not any(question.kind == "trial" for question in questions):
             raise ValueError(
@@ -151,11 +152,12 @@ def _extend(
         answers = given.get("answers", before.answers)
         settings = settings.model_copy(update={"answers": answers})
         store.add_questions(_with_amounts(settings, questions))
-        total = sum(question.kind == "trial" for question in store.questions().values())
-        people = math.ceil(total * (answers or 1) / (before.trials or total))
+        own = [question for question in store.questions().values() if question.kind == "trial"]
+        largest = max(Counter(question.group for question in own).values())
+        people = math.ceil(largest * (answers or 1) / (before.trials or largest))
         settings = settings.model_copy(
             update={
-                "questions": total,
+                "questions": _number(settings, store.questions().values()),
                 "people": given.get("people", max(before.people or 1, people)),
             }
         )
@@ -166,8 +168,23 @@ def _extend(
     return _made(out, settings, questions, notes)
 
 
+def _number(settings: Settings, questions: Collection[Question]) -> int | None:
+    """Return ``questions`` of a study that was extended: with it, its material makes as many again.
+
+    It is None if all questions were added that the material makes.
+    """
+    if settings.questions is None:
+        return None
+    if settings.protocol == "real-or-fake":
+        return max(Counter(question.group for question in questions if question.group).values())
+    trials = [question for question in questions if question.kind == "trial"]
+    if settings.protocol == "choice":  # those from before a method was added show fewer
+        trials = [one for one in trials if len(one.options) == len(settings.methods)]
+    return len(trials)
+
+
 def _questions(
-    folder: Path, settings: Settings, secret: str, existing: frozenset[str],
+    folder: Path, settings: Settings, secret: str, existing: Mapping[str, Question],
     progress: ProgressCallback | None,
 ) -> tuple[list[Question], list[str]]:  # fmt: skip
     protocol, names = settings.protocol, list(settings.methods)

@@ -6,12 +6,14 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from crossimage.study.images import StudyImage, StudyImages, coarse, scramble
-from crossimage.study.questions import REAL, SCRAMBLED, Option, Question, choose_pairs
+from crossimage.study.questions import REAL, SCRAMBLED, Kind, Option, Question, choose_pairs
 from crossimage.study.settings import Settings
 from crossimage.study.sources import MethodResults
+
+Value = TypeVar("Value")
 
 ORIGINAL = "original"
 """Name of the method that stands for the true images, in opinion studies."""
@@ -27,14 +29,14 @@ class Material(NamedTuple):
         results: The results of all methods by attribute.
         items: Names of the inputs by attribute.
         images: Folder of images.
-        existing: Keys of the questions that a study has already.
+        existing: The questions that a study has already, by their keys.
     """
 
     settings: Settings
     results: Mapping[str, Sequence[MethodResults]]
     items: Mapping[str, Sequence[str]]
     images: StudyImages
-    existing: frozenset[str]
+    existing: Mapping[str, Question]
 
     def shuffled(self, what: str, values: Sequence[str]) -> list[str]:
         """Return values in a random order that the seed determines."""
@@ -104,10 +106,16 @@ def _of_input(
 
 def _interleaved(questions: list[Question], material: Material) -> list[Question]:
     """Put the questions of the attributes in turns."""
-    groups = [
-        [question for question in questions if question.attribute == attribute]
-        for attribute in material.results
-    ]
+    return _in_turns(
+        [
+            [question for question in questions if question.attribute == attribute]
+            for attribute in material.results
+        ]
+    )
+
+
+def _in_turns(groups: Sequence[Sequence[Value]]) -> list[Value]:
+    """Return the first value of each group, then the second ones, and so on."""
     turns = max(len(group) for group in groups)
     return [group[turn] for turn in range(turns) for group in groups if turn < len(group)]
 
@@ -131,38 +139,85 @@ def _first(material: Material, questions: list[Question]) -> list[Question]:
 
 
 def _real_or_fake(material: Material) -> list[Question]:
-    settings = material.settings
-    practice, trials = settings.practice, settings.trials or 1
-    questions = []
-    for results in (one for group in material.results.values() for one in group):
-        items = material.shuffled("real-or-fake", [*results.by_item])
-        reals = results.real or [r.target for r in results.by_item.values() if r.target]
-        if not reals:
-            raise ValueError(
-                f"there are no real images to compare {results.method} with; give their folder, or "
-                "the data set, as --data"
-            )
-        for number, what in ((len(items), f"images of {results.method}"), (len(reals), "real")):
-            if number < practice + trials:
-                fewer = min(practice, number // 5)
-                raise ValueError(
-                    f"found {number} {what}{' images' if what == 'real' else ''}, but a person "
-                    f"sees practice={practice} and trials={trials} different ones; add images, or "
-                    f"use --set practice={fewer} trials={max(1, number - fewer)}"
-                )
-        order = random.Random(f"{settings.seed} real").sample(reals, len(reals))
-        for index, item in enumerate(items[: settings.questions]):
-            fake, real = results.by_item[item].output, order[index % len(order)]
-            _check_size(results.method, item, fake, real)
-            kind = "practice" if index < practice else "trial"
-            options = Option(REAL, real.name), Option(results.method, fake.name)
-            questions.append(
-                Question(
-                    "practice" if kind == "practice" else "trial", item, options,
-                    results.attribute, None, results.method, 1 if kind == "practice" else None,
-                )
-            )  # fmt: skip
+    questions: list[Question] = []
+    for method in material.settings.methods:
+        own = [one for group in material.results.values() for one in group if one.method == method]
+        questions += _against_real(material, method, own)
     return questions
+
+
+def _against_real(
+    material: Material, method: str, results: Sequence[MethodResults]
+) -> list[Question]:
+    """Return the new questions about one method, whose practice is that of all targets together.
+
+    Args:
+        material: The material.
+        method: Name of the method.
+        results: Its results, for each target.
+    """
+    settings = material.settings
+    asked = [question for question in material.existing.values() if question.group == method]
+    seen = {(question.attribute, question.item) for question in asked}
+    practice = settings.practice - sum(question.kind == "practice" for question in asked)
+    orders = {one.attribute: _real_images(material, one) for one in results}
+    _check_amounts(
+        material, method, sum(len(one.by_item) for one in results),
+        len({real.name for order in orders.values() for real in order}),
+    )  # fmt: skip
+    if settings.questions is not None and not asked and settings.questions <= practice:
+        raise ValueError(
+            f"questions={settings.questions}, of which practice={practice} are the first, leave "
+            f"none that count; use --set questions={practice + (settings.trials or 1)}"
+        )
+    fakes = _in_turns(
+        [
+            [
+                (one, item)
+                for item in material.shuffled("real-or-fake", [*one.by_item])
+                if (one.attribute, item) not in seen
+            ]
+            for one in results
+        ]
+    )
+    used = Counter(question.options[0].image for question in asked)
+    places = dict.fromkeys(orders, 0)
+    questions = []
+    for index, (one, item) in enumerate(fakes[: settings.questions]):
+        order, place = orders[one.attribute], places[one.attribute]
+        while used[order[place % len(order)].name] > place // len(order):
+            place += 1  # shown before, with another target
+        places[one.attribute] = place
+        fake, real = one.by_item[item].output, order[place % len(order)]
+        used[real.name] += 1
+        _check_size(method, item, fake, real)
+        kind: Kind = "practice" if index < practice else "trial"
+        known = 1 if kind == "practice" else None
+        options = Option(REAL, real.name), Option(method, fake.name)
+        questions.append(Question(kind, item, options, one.attribute, None, method, known))
+    return questions
+
+
+def _real_images(material: Material, results: MethodResults) -> list[StudyImage]:
+    reals = results.real or [one.target for one in results.by_item.values() if one.target]
+    if not reals:
+        raise ValueError(
+            f"there are no real images to compare {results.method} with; give their folder, or "
+            "the data set, as --data"
+        )
+    return random.Random(f"{material.settings.seed} real").sample(reals, len(reals))
+
+
+def _check_amounts(material: Material, method: str, fakes: int, reals: int) -> None:
+    practice, trials = material.settings.practice, material.settings.trials or 1
+    for number, what in ((fakes, f"images of {method}"), (reals, "real images")):
+        if number < practice + trials:
+            fewer = min(practice, number // 5)
+            change = f", or use --set practice={fewer} trials={max(1, number - fewer)}"
+            raise ValueError(
+                f"found {number} {what}, but a person sees practice={practice} and trials={trials} "
+                f"different ones; add images{'' if material.existing else change}"
+            )
 
 
 def _check_size(method: str, item: str, fake: StudyImage, real: StudyImage) -> None:

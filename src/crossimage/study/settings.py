@@ -43,7 +43,8 @@ class Settings(BaseModel):
         to: Targets or attributes that images are translated to; empty for the model's default.
         baseline: The method that others are compared with, for ``preference``.
         question: What people are asked; ``{attribute}`` stands for the target.
-        questions: Number of questions; None: as many as the images make.
+        questions: Number of questions, in ``real-or-fake`` per method and with the practice; None:
+            as many as the images make.
         answers: Number of different people who answer each question; None: as many as ``people``
             people with ``trials`` answers each make.
         people: Number of people who are planned for, in ``real-or-fake`` per method; None: as
@@ -125,6 +126,12 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
 }
 """Defaults of the protocols, where they differ from those of :class:`Settings`."""
+
+_NOTE = """\
+# `crossimage study make --config study.yaml --out again` makes this study again. If --add extended
+# it, the new one has all of its methods and images, but may ask about them in another order, use
+# others for practice and pair others where not all pairs are asked about.
+"""
 
 PLANNED = (
     "protocol", "methods", "data", "to", "questions", "answers", "people", "trials", "practice",
@@ -224,4 +231,4 @@ def _unknown(protocol: str) -> str:
 def write_settings(path: Path, settings: Settings) -> None:
     """Write the settings of a study as YAML, atomically."""
     text = yaml.safe_dump(settings.model_dump(), sort_keys=False, allow_unicode=True, width=100)
-    write_text(path, text)
+    write_text(path, _NOTE + text)

@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from crossimage.study import participants
 from crossimage.study.assign import amount, group_for_next, next_handout
 from crossimage.study.failures import storing
 from crossimage.study.opening import open_study
 from crossimage.study.questions import TEACHING
 from crossimage.study.settings import IMAGES, Settings
-from crossimage.study.store import FILE, PARTICIPANT, Handout, NotYours, OtherAnswer, Store
+from crossimage.study.store import FILE, Handout, NotYours, OtherAnswer, Store
 from crossimage.study.trial import shown_trial
 from crossimage.utils.files import atomic
 from crossimage.utils.html import page_template
 from crossimage.utils.texts.json_text import read_json
+from crossimage.utils.texts.shown import shown
 
 _STATIC = Path(__file__).parent / "web" / "static"
 _FORM = re.compile(r"[0-9a-f]{24}")
@@ -54,8 +56,9 @@ def export_study(study: Path, out: Path) -> int:
             template = page_template("study/sheet.html")
             for number, trials in enumerate(_sheets(store, settings), 1):
                 page = template.render(
-                    settings=settings, static=True, name=name, number=number, trials=trials
-                )
+                    settings=settings, static=True, name=name, number=number, trials=trials,
+                    participants=participants,
+                )  # fmt: skip
                 archive.writestr(f"sheet-{number}.html", page)
                 sheets = number
             for path in (_STATIC / "study.js", _STATIC / "study.css"):
@@ -153,7 +156,7 @@ def _import(store: Store, path: Path) -> int:
         answers = [_answer(one) for one in data["answers"]]
         if not (isinstance(form, str) and _FORM.fullmatch(form)):
             raise ValueError("id")
-        if not (isinstance(platform, str) and (not platform or PARTICIPANT.fullmatch(platform))):
+        if not isinstance(platform, str):
             raise ValueError("platform")
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(
@@ -162,6 +165,12 @@ def _import(store: Store, path: Path) -> int:
         ) from None
     if name != study_name(store):
         raise ValueError(f"{path} holds answers to another study than {store.path.parent / FILE}")
+    if platform and not participants.FORM.fullmatch(platform):
+        raise ValueError(
+            f"{path}: {shown(platform)} is not the number of a participant; expected "
+            f'{participants.EXPECTED}: correct it after "platform" in the file, or write "" if it '
+            "is not known, and import the file again"
+        )
     try:
         store.import_votes(form, platform or None, answers)
     except NotYours:

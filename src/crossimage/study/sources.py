@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -9,7 +10,7 @@ from os.path import commonpath
 from pathlib import Path
 
 from crossimage.checkpoints.addresses import scheme_of
-from crossimage.data.sources.find import find_files, is_run, shared_name
+from crossimage.data.sources.find import find_files, is_run, same_name, shared_name
 from crossimage.evaluation.compare import open_gallery
 from crossimage.evaluation.galleries.base import Gallery
 from crossimage.evaluation.galleries.images import images_in, read_rgb
@@ -20,6 +21,7 @@ from crossimage.study.images import StudyImage, StudyImages
 from crossimage.utils.numbers import evenly_spaced
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import ProgressCallback
+from crossimage.utils.texts.shown import few
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,22 @@ def _of_model(
     options = Options(to=attribute or None, seed=requirements.seed)
     gallery = open_gallery(name, model, requirements.data, options)
     results = MethodResults(name, attribute, direction=gallery.facts.get("direction", ""))
+    if len(gallery.parts) > 1:
+        names = [part.target for part in gallery.parts]
+        example = shlex.join(["--to", *names[:2]])
+        raise ValueError(
+            f"{name} translates to several classes, {few(names, separator=', ')}; name those that "
+            f"people see, such as {shlex.join(['--to', names[0]])} or {example}"
+        )
     root = Path(commonpath([file.parent for file in gallery.paths]))
     count = len(evenly_spaced(gallery.total, requirements.limit))
     for index, item in enumerate(gallery.items(requirements.limit, 1)):
         if progress:
             progress(f"translating with {name}", index, count)
         key = _item(item.path.relative_to(root))
-        assert key not in results.by_item, "inputs of a gallery have different names"
+        if key in results.by_item:  # of another type, such as a.jpg beside a.png
+            key = _text(same_name(item.path.relative_to(root).as_posix()))
+        assert key not in results.by_item, "inputs of a gallery have different paths"
         results.by_item[key] = StudyResult(
             images.add(item.outputs[0]),
             images.add(item.input) if requirements.inputs and item.input is not None else None,
@@ -221,12 +232,10 @@ def match(methods: Sequence[MethodResults]) -> tuple[list[str], list[str]]:
             )
     items = [item for item in methods[0].by_item if all(item in one.by_item for one in methods)]
     if not items:
-        other = next(one for one in methods[1:] if not {*one.by_item} & {*methods[0].by_item})
-        pair = (methods[0], other)
-        examples = [f"{one.method} (such as {next(iter(one.by_item))})" for one in pair]
+        examples = [f"{one.method} (such as {next(iter(one.by_item))})" for one in methods]
         raise ValueError(
-            f"the results of {' and of '.join(examples)} have no name in common; expected results "
-            "named after the same inputs"
+            f"the results of {', '.join(examples[:-1])} and {examples[-1]} have no name in common; "
+            "expected results of all methods for the same inputs, named after them"
         )
     for item in items:
         results = [(one.method, one.by_item[item].output) for one in methods]

@@ -6,7 +6,6 @@ One transaction per vote. A vote counts once per person and question, however of
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import sqlite3
 import time
@@ -20,8 +19,6 @@ from crossimage.study.failures import storing
 from crossimage.study.questions import Kind, Option, Question
 
 FILE = "study.sqlite"
-PARTICIPANT = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
-"""Participant numbers of crowd platforms."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -46,6 +46,11 @@ def test_a_person_consents_answers_everything_and_gets_a_code(
     assert "completion code" in visitor.get("/done").text
 
 
+def test_a_number_that_is_not_one_is_refused_before_the_first_question(visitor: Visitor) -> None:
+    reply = visitor.get("/?PROLIFIC_PID=%7B%7B%25PROLIFIC_PID%25%7D%7D")
+    assert reply.status == 400 and "PROLIFIC_PID is not the number of a participant" in reply.text
+
+
 def test_nobody_takes_part_without_consent(visitor: Visitor) -> None:
     assert visitor.send("POST", "/begin", {}).status == 400
     assert visitor.get("/trial").status == 303

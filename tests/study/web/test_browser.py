@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from crossimage.study.settings import PROTOCOLS
+from crossimage.study.sheets import export_study
 from crossimage.study.store import Store, Vote
 from tests.study.people import Server, make_small, serving
 from tests.study.web.browser import chromium, faults
@@ -251,3 +253,29 @@ def test_controls_have_names_and_the_keyboard_reaches_all_of_them(
         assert reached == ["1", "2", "3", "4", "5", "Stop"]
         errors = [entry for entry in desktop.get_log("browser") if entry["level"] == "SEVERE"]
         assert not errors
+
+
+SHOWN = """
+return [...document.querySelectorAll('.sorry, form.consent, section')].filter(
+  (e) => e.getClientRects().length).map((e) => e.className);
+"""
+
+
+def test_a_static_page_asks_nobody_whose_number_could_not_be_imported(
+    tmp_path: Path, desktop: webdriver.Chrome
+) -> None:
+    export_study(make_small(tmp_path, "preference").folder, tmp_path / "static.zip")
+    with zipfile.ZipFile(tmp_path / "static.zip") as archive:
+        archive.extractall(tmp_path / "static")
+    address = (tmp_path / "static" / "sheet-1.html").as_uri()
+    for query in ("", "?PROLIFIC_PID=5f3a_b.c-d@x.org", "?participant=5f3a"):
+        desktop.get(address + query)
+        assert desktop.execute_script(SHOWN) == ["consent"]
+    for field, number in (
+        ("PROLIFIC_PID", "{{%PROLIFIC_PID%}}"), ("workerId", "jane%2B1@x.org"),
+        ("participant", "a" * 65),
+    ):  # fmt: skip
+        desktop.get(f"{address}?{field}={number}")
+        assert desktop.execute_script(SHOWN) == ["sorry"]
+        text = desktop.find_element(By.CSS_SELECTOR, ".sorry").text
+        assert f"{field} is not the number of a participant" in text

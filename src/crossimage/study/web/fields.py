@@ -8,10 +8,7 @@ import re
 from collections.abc import Mapping
 
 from crossimage.server.guard import Refused
-from crossimage.study.store import PARTICIPANT
-
-PLATFORM_FIELDS = ("PROLIFIC_PID", "workerId", "participant")
-"""Names under which crowd platforms give the number of a participant."""
+from crossimage.study import participants
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{10,64}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -25,10 +22,10 @@ def platform_number(fields: Mapping[str, str]) -> str | None:
     Raises:
         Refused: It has other characters than such numbers have.
     """
-    for name in PLATFORM_FIELDS:
+    for name in participants.FIELDS:
         if text := fields.get(name):
-            if not PARTICIPANT.fullmatch(text):
-                raise Refused(400, f"{name} is not the number of a participant")
+            if not participants.FORM.fullmatch(text):
+                raise Refused(400, f"{name} {participants.REFUSED}")
             return text
     return None
 

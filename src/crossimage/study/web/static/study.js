@@ -145,8 +145,17 @@ async function post(form, data, status) {
 function offline(study) {
   const pages = [...study.querySelectorAll("section")];
   const key = `study ${study.dataset.study} ${study.dataset.sheet}`;
-  const number = new URLSearchParams(window.location.search);
-  const platform = number.get("PROLIFIC_PID") || number.get("workerId") || "";
+  const query = new URLSearchParams(window.location.search);
+  const field = study.dataset.numberFields.split(" ").find((name) => query.get(name)) || "";
+  const platform = query.get(field) || "";
+  const begin = study.querySelector("form.consent");
+  if (platform && !new RegExp(`^(?:${study.dataset.numberForm})$`).test(platform)) {
+    const sorry = study.querySelector(".sorry"); // answers with this number could not be imported
+    sorry.querySelector("span").textContent = field;
+    sorry.hidden = false;
+    begin.hidden = true;
+    return;
+  }
   let saved = {};
   try { saved = JSON.parse(localStorage.getItem(key)) || {}; } catch { saved = {}; }
   const answers = saved.answers || [];
@@ -195,7 +204,6 @@ function offline(study) {
     link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
     link.download = `answers-${id}.json`;
   };
-  const begin = study.querySelector("form.consent");
   begin.addEventListener("submit", (event) => {
     event.preventDefault();
     begin.hidden = true;
