@@ -49,6 +49,14 @@ def test_preference_shows_each_input_and_each_pair_equally_often(tmp_path: Path)
     assert all(question.wanted == 5 and question.input for question in asked)
 
 
+def test_two_results_of_one_input_are_refused(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b")
+    data = folders(tmp_path, "input")["input"]
+    shutil.copy(next(Path(methods["a"]).glob("*00*")), Path(methods["a"]) / "photo00.bmp")
+    with pytest.raises(ValueError, match=r"photo00\.\w+ are both the result of photo00; keep one"):
+        make_study(tmp_path / "s", "preference", methods, data=data)
+
+
 def test_published_defaults_are_in_the_settings(tmp_path: Path) -> None:
     methods = folders(tmp_path, "a", count=60)
     data = folders(tmp_path, "real", count=60)["real"]
@@ -165,7 +173,7 @@ def test_inputs_that_only_some_methods_have_are_left_out_and_counted(tmp_path: P
     data = folders(tmp_path, "input")["input"]
     changes = {"questions": 11}
     made = make_study(tmp_path / "s", "preference", methods, data=data, changes=changes)
-    assert "1 inputs left out that not all methods have" in made.notes
+    assert "1 input left out that not all methods have" in made.notes
 
 
 def test_results_of_different_sizes_are_refused(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from crossimage.study.images import StudyImage, StudyImages
 from crossimage.utils.numbers import evenly_spaced
 from crossimage.utils.paths import as_path
 from crossimage.utils.progress import ProgressCallback
+from crossimage.utils.texts.counts import counted
 from crossimage.utils.texts.shown import few
 
 
@@ -163,9 +164,14 @@ def _of_folder(
         has_list = bool(list(folder.glob("crossimage.jsonl"))) if attribute else False
         found = results_in(folder, attribute if has_list else None)
     inputs = _inputs(requirements.data) if requirements.inputs else {}
-    results = MethodResults(name, attribute)
+    results, files = MethodResults(name, attribute), dict[str, Path]()
     for group, paths in found.groups:
         item = _text(group)
+        if (other := files.setdefault(item, paths[0])) != paths[0]:
+            raise ValueError(
+                f"{other} and {paths[0]} are both the result of {item}; keep one of them, or "
+                "rename it after another input"
+            )
         shown = _input_of(item, inputs) if requirements.inputs else None
         results.by_item[item] = StudyResult(
             images.add(read_rgb(paths[0])), images.add(read_rgb(shown)) if shown else None
@@ -242,7 +248,8 @@ def match(methods: Sequence[MethodResults]) -> tuple[list[str], list[str]]:
         _check_sizes(item, results)
     names = set(chain.from_iterable(one.by_item for one in methods))
     left_out = len(names) - len(items)
-    notes = [f"{left_out} inputs left out that not all methods have"] if left_out else []
+    said = f"{counted(left_out, 'input')} left out that not all methods have"
+    notes = [said] if left_out else []
     return items, notes
 
 
