@@ -176,6 +176,18 @@ def test_inputs_that_only_some_methods_have_are_left_out_and_counted(tmp_path: P
     assert "1 input left out that not all methods have" in made.notes
 
 
+def test_methods_that_are_judged_alone_need_no_names_in_common(tmp_path: Path) -> None:
+    methods = folders(tmp_path, "a", "b")
+    for path in (tmp_path / "b").iterdir():
+        path.rename(path.with_name(f"other{path.name}"))
+    data = folders(tmp_path, "real")["real"]
+    changes = SMALL["real-or-fake"]
+    made = make_study(tmp_path / "s", "real-or-fake", methods, data=data, changes=changes)
+    assert not any("left out" in note for note in made.notes)
+    asked = Counter(question.group for question in questions(made.folder))
+    assert asked["a"] == asked["b"] > 0
+
+
 def test_results_of_different_sizes_are_refused(tmp_path: Path) -> None:
     methods = folders(tmp_path, "a") | folders(tmp_path, "b", size=20)
     data = folders(tmp_path, "input")["input"]

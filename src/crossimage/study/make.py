@@ -210,9 +210,11 @@ def _questions(
             read_method(name, path, attribute, requirements, images, progress)
             for name, path in settings.methods.items()
         ]
-        items[attribute], left_out = match(own)
+        # in `real-or-fake`, each method is judged alone
+        for together in [[one] for one in own] if protocol == "real-or-fake" else [own]:
+            items[attribute], left_out = match(together)
+            notes += left_out
         results[attribute] = own
-        notes += left_out
     return make_questions(Material(settings, results, items, images, existing)), notes
 
 
