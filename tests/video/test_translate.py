@@ -320,6 +320,7 @@ def test_mistakes_are_named_before_anything_is_written(
     os.link(copy, tmp_path / "link.mp4")
     with pytest.raises(ValueError, match=r"link\.mp4 would overwrite the video"):
         translate_video(model, copy, tmp_path / "link.mp4")
+    (tmp_path / "link.mp4").unlink()
     with pytest.raises(ValueError, match="videos are written as .mp4"):
         translate_video(model, video, tmp_path / "out.txt")
     with pytest.raises(ValueError, match="no domain 'cats'"):
