@@ -101,7 +101,7 @@ def test_what_can_not_be_downloaded_does_not_end_the_rest(site: str, tmp_path: P
             tmp_path / "list.txt", tmp_path, incoming, lambda _, *counts: seen.append(counts)
         )
         assert [source.path.name for source in found.files] == ["x.png"]
-        with pytest.raises(ValueError, match=r"none of the 1 inputs can be read; .*404 Not Found"):
+        with pytest.raises(ValueError, match=r"the input can't be read: .*404 Not Found"):
             find_inputs(f"{site}/none.png", tmp_path, incoming)
     (_, reason) = found.skipped[0]
     assert reason == f"{site}/none.png can't be downloaded: the server answers 404 Not Found"

@@ -152,9 +152,10 @@ def _kind_of(given: object) -> str:
 
 def _nothing(inputs: Sequence[object], found: FoundInputs) -> str:
     if found.skipped:
-        return (
-            f"none of the {len(found.skipped)} inputs can be read; the first: {found.skipped[0][1]}"
-        )
+        count, reason = len(found.skipped), found.skipped[0][1]
+        if count == 1:
+            return f"the input can't be read: {reason}"
+        return f"none of the {count:,} inputs can be read; the first: {reason}"
     if not inputs:
         return f"there is no image among no inputs; expected {EXPECTED}"
     others = describe(found.left_out)

@@ -87,9 +87,10 @@ def check_translated(plan: Plan, totals: Totals, skipped: Sequence[tuple[Path, s
         ValueError: There is none.
     """
     if skipped and not totals.written and not totals.existing:
-        raise ValueError(
-            f"none of the {len(plan.items)} inputs could be translated; the first: {skipped[0][1]}"
-        )
+        count, reason = len(plan.items), skipped[0][1]
+        if count == 1:
+            raise ValueError(f"the input could not be translated: {reason}")
+        raise ValueError(f"none of the {count:,} inputs could be translated; the first: {reason}")
 
 
 def outdated_notes(done: DoneInputs) -> list[str]:
