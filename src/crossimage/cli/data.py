@@ -85,14 +85,7 @@ def data_inspect(
         _refuse(error)
     if settings:
         method, config = configured(recipe, overrides)
-    known: dict[str, Any] = {}
-    if method:
-        known = {
-            "layout": method.layout,
-            "class_letters": method.needs_labels(config),
-            "companions": method.companions(config),
-            "flexible": "domains" not in overrides and not method.has_direction(config),
-        }
+    known = method.data_needs(config, overrides) if method else {}
     try:
         from crossimage.data.data_report import print_report
         from crossimage.doctor.examination import examine

@@ -169,12 +169,8 @@ def _prepared(request: Mapping[str, Any]) -> tuple[Config, ImageDataset, Method]
     name, settings = resolve(request["recipe"])
     method_class = find_method(name, request["recipe"])
     config = build(method_class.Config, settings, request["overrides"])
-    source = find_source(
-        read_data_set(request["data"]), config, method_class.layout,
-        method_class.needs_labels(config), method_class.companions(config),
-        flexible="domains" not in request["overrides"]
-        and not method_class.has_direction(config),
-    )  # fmt: skip
+    needs = method_class.data_needs(config, request["overrides"])
+    source = find_source(read_data_set(request["data"]), config, **needs)
     config = config.complete(source.facts)
     check_config(method_class, config, 1)
     config = replace(config, compile=False)

@@ -79,15 +79,13 @@ def find_suitable_recipes(data: Any) -> list[SuitableRecipe]:
 def _key(cls: type[Method], config: Config) -> str:
     """Return what determines whether a method can read a data set."""
     labels = {name: getattr(config, name, None) for name in _LABELS}
-    return repr((cls.layout, cls.needs_labels(config), cls.companions(config), labels))
+    return repr((cls.data_needs(config, ("domains",)), labels))
 
 
 def _source(data: Any, cls: type[Method], config: Config) -> Source | None:
     """Return the images of a data set as a method reads them; None if it can't."""
     try:
-        return find_source(
-            data, config, cls.layout, cls.needs_labels(config), cls.companions(config)
-        )
+        return find_source(data, config, **cls.data_needs(config, ("domains",)))
     except (ValueError, OSError):
         return None
 

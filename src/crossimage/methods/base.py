@@ -7,7 +7,7 @@ devices, precision, processes, files or the command line; the trainer and the tr
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
@@ -216,6 +216,21 @@ class Method(ABC, nn.Module):
         For the layout ``unpaired``. They are found under these names in ``Batch.images``.
         """
         return {}
+
+    @classmethod
+    def data_needs(cls, config: Any, chosen: Collection[str]) -> dict[str, Any]:
+        """Return what :func:`crossimage.data.build.find_source` must know of the method.
+
+        Args:
+            config: The settings of the training.
+            chosen: Names of the settings that the user has chosen.
+        """
+        return {
+            "layout": cls.layout,
+            "class_letters": cls.needs_labels(config),
+            "companions": cls.companions(config),
+            "flexible": "domains" not in chosen and not cls.has_direction(config),
+        }
 
     @classmethod
     def needs_batches_of(cls, config: Any) -> int:

@@ -115,10 +115,7 @@ def run_training(
             "`crossimage train` and crossimage.train have; leave it out here"
         )
     by_epochs = bool(config.epochs or config.decay_epochs)
-    source = find_source(
-        data, config, method.layout, method.needs_labels(config), method.companions(config),
-        flexible="domains" not in overrides and not method.has_direction(config),
-    )  # fmt: skip
+    source = find_source(data, config, **method.data_needs(config, overrides))
     if out:
         check_apart_from_data(out, data, source.domains)
     config = config.complete(source.facts)

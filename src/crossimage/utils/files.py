@@ -124,12 +124,11 @@ def check_replaceable(out: Path) -> None:
     Raises:
         ValueError: It is the working folder or a mount point.
     """
-    kind = (
-        "the folder in which the command runs" if out.is_dir() and os.path.samefile(out, ".")
-        else "a mount point" if os.path.ismount(out)
-        else ""
-    )  # fmt: skip
-    if kind:
+    if not out.is_dir():
+        return
+    here = os.path.samefile(out, ".")
+    if here or os.path.ismount(out):
+        kind = "the folder in which the command runs" if here else "a mount point"
         raise ValueError(f"{out} is {kind}, which can't be replaced; choose a folder in it")
 
 
