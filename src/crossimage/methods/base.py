@@ -219,7 +219,7 @@ class Method(ABC, nn.Module):
 
     @classmethod
     def data_needs(cls, config: Any, chosen: Collection[str]) -> dict[str, Any]:
-        """Return what must be known of the method to find its images, as keywords of ``find_source``.
+        """Return what ``find_source`` must know of the method, as its keyword arguments.
 
         Args:
             config: The settings of the training.
