@@ -16,6 +16,7 @@ from crossimage.utils.names import did_you_mean, look_up, near_path_hint, neares
         ("Male", ["male", "Male"], 1),
         ("MALE", ["male", "Male"], None),
         ("c", ["a", "b"], None),
+        ("a", ["b", "a", "a"], 1),
         ("cafe\u0301", ["tea", "caf\u00e9"], 1),
         ("CAFE\u0301", ["tea", "caf\u00e9"], 1),
         ("caf\u00e9", ["cafe\u0301", "caf\u00e9"], 1),

@@ -86,8 +86,9 @@ def test_a_folder_without_numbered_images_is_refused(tmp_path: Path) -> None:
 def test_other_files_are_counted(tmp_path: Path) -> None:
     folder = frames(tmp_path / "f", "frame_1.png", "frame_2.png")
     (folder / "notes.txt").write_text("x")
-    (folder / ".DS_Store").write_bytes(b"x")
-    assert any("holds 2 files that are not images" in n for n in FrameFolder(folder).info.notes)
+    for junk in (".DS_Store", "Thumbs.db", "frame_3.png.part"):
+        (folder / junk).write_bytes(b"x")
+    assert any("holds 4 files that are not images" in n for n in FrameFolder(folder).info.notes)
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ def look_up(name: str, names: Sequence[str]) -> int | None:
 
     Its Unicode form is ignored, and its case, where that is unambiguous.
     """
-    for form in (str, _composed, _folded):
+    if name in names:
+        return names.index(name)
+    for form in (_composed, _folded):
         forms = [form(known) for known in names]
         if forms.count(form(name)) == 1:
             return forms.index(form(name))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crossimage.data.images.arrays import to_array
 from crossimage.data.images.files import probe, read_image
-from crossimage.data.sources.find import is_image_file
+from crossimage.data.sources.find import why_left_out
 from crossimage.data.videos.opening import VideoError
 from crossimage.video.base import Frame, VideoInfo, VideoSource
 from crossimage.video.parts_of_images import kept_as_images, lost, packed
@@ -40,7 +40,7 @@ class FrameFolder:
 
     def __init__(self, folder: Path) -> None:
         files = sorted(path for path in folder.iterdir() if path.is_file())
-        images = [path for path in files if not path.name.startswith(".") and is_image_file(path)]
+        images = [path for path in files if why_left_out(path) is None]
         self._paths, step = _in_order(folder, images)
         size, deep = _size(self._paths[0])
         for path in self._paths[1:]:
